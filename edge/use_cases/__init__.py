@@ -1,0 +1,1 @@
+"""The decisions: plain async classes over ports, nothing of HTTP or engines."""

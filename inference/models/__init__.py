@@ -1,0 +1,1 @@
+"""Packs: what they are, how they are found, read and fetched."""

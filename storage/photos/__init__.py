@@ -1,0 +1,1 @@
+"""Photo bytes as they came."""

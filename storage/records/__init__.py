@@ -1,0 +1,1 @@
+"""The truth about photos, faces, spaces, keys, leases and jobs."""
