@@ -48,7 +48,7 @@ class Photo:
     @property
     def scale(self) -> float:
         """Pixels held per pixel of the photo frame: 1.0, or less if decoded at a reduced scale."""
-        return self.pixels.shape[1] / self.width
+        return float(self.pixels.shape[1] / self.width)
 
 
 @dataclass(frozen=True, slots=True)
