@@ -1,0 +1,83 @@
+# `make help` lists everything.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+# A folder that is a pack or holds packs, such as MODELS=~/models. Empty: looked for, then fetched.
+MODELS ?=
+# A folder of your own photos for the demo.
+PHOTOS ?=
+PYTEST ?= $(BIN)/python -m pytest
+export FACESEARCH_MODELS := $(MODELS)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMPS)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "facesearch needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+# Everything is pinned, so pip need not resolve: --no-deps also keeps the other opencv build out.
+$(STAMPS)/setup: requirements/setup.txt pyproject.toml proto/pyproject.toml $(STAMPS)/python
+	@echo "Installing what facesearch needs (once; a minute or a few) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/setup.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e proto -e .
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/setup
+	@echo "Installing what the tests and checks need (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMPS)/setup ## Make .venv with the `facesearch` command in it
+	@echo "Ready: $(BIN)/facesearch --help"
+
+.PHONY: demo
+demo: $(STAMPS)/setup ## Enrol real photos, search with selfies, write a contact sheet (MODELS=dir, PHOTOS=dir)
+	@$(BIN)/python -m tests.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+.PHONY: run
+run: $(STAMPS)/setup ## Run the service on this machine (data in ./data)
+	@$(BIN)/facesearch up $(if $(MODELS),--models-dir "$(MODELS)")
+
+.PHONY: test
+test: $(STAMPS)/dev ## Run every test
+	@$(PYTEST)
+
+.PHONY: fast
+fast: $(STAMPS)/dev lint ## Lint and the unit tests: under a minute, also as a pre-commit hook
+	@$(PYTEST) tests/unit -q -m "not slow"
+
+.PHONY: lint
+lint: $(STAMPS)/dev ## ruff, mypy, import-linter, buf, generated code up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/buf lint
+	@$(BIN)/buf format --diff --exit-code
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
+
+.PHONY: check
+check: lint test ## lint and test
+
+.PHONY: proto
+proto: $(STAMPS)/dev ## Write the Python code of the contract anew
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/generate.sh
+
+.PHONY: hook
+hook: ## Install `make fast` as git's pre-commit hook
+	@printf '#!/bin/sh\nexec make fast\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
+	@chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
+
+.PHONY: clean
+clean: ## Remove .venv and caches (not ./data)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

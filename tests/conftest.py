@@ -1,0 +1,45 @@
+"""What every test may ask for: the shared data and a pack of real weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def missing(reason: str) -> None:
+    """Skip with the reason; in CI nothing may be missing, so fail."""
+    if os.environ.get("CI"):
+        pytest.fail(f"needed in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with photos and LFW that tests of real faces need; it is not part of the repo."""
+    folder = Path(os.environ.get("FACESEARCH_SHARED") or ROOT.parent / "shared").resolve()
+    if not (folder / "data").is_dir():
+        missing("no test data: set FACESEARCH_SHARED to the folder that holds data/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pack_dir() -> Path:
+    """A pack of real weights: MODELS=dir, else the shared mbf128, else what `models pull` fetched."""
+    shared = Path(os.environ.get("FACESEARCH_SHARED") or ROOT.parent / "shared").resolve()
+    candidates = [
+        Path(os.environ["FACESEARCH_MODELS"]) if os.environ.get("FACESEARCH_MODELS") else None,
+        shared / "models" / "mbf128",
+        Path.home() / ".insightface" / "models" / "buffalo_s",
+    ]
+    for folder in candidates:
+        if folder is None:
+            continue
+        for place in (folder, *sorted(p for p in folder.glob("*") if p.is_dir())):
+            if any(place.glob("det_*.onnx")) or (place / "pack.toml").is_file():
+                return place.resolve()
+    missing("no pack of weights: set MODELS=dir, or run: facesearch models pull buffalo_s")
+    raise AssertionError
