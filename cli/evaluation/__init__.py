@@ -1,0 +1,1 @@
+"""How well a pack tells people apart: images and pairs in, figures out."""
