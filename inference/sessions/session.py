@@ -46,7 +46,10 @@ class Session(Protocol):
         ...
 
     def run(self, feeds: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """The outputs, in the order of `outputs`. Blocks, without holding the GIL."""
+        """The outputs, in the order of `outputs`. Blocks, without holding the GIL.
+
+        Raises ModelFault, whatever the runtime raised.
+        """
         ...
 
 

@@ -1,0 +1,77 @@
+"""Embeddings of aligned crops: one session run for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from inference.errors import ModelFault
+from inference.models.graphs import RecogniserGraph
+from inference.pipeline.faces import CROP_SIZE, FloatArray, Pixels
+from inference.sessions.session import Session, SessionFactory
+
+CHECK_BATCH = 3
+MIN_NORM = 1e-6
+"""An embedding shorter than this has no direction."""
+
+
+class Recogniser:
+    """A face recogniser on one session. Holds no state of its own between runs."""
+
+    def __init__(self, graph: RecogniserGraph, session: Session, *, batched: bool = False) -> None:
+        """A recogniser; `Recogniser.load` finds out whether it may run `batched`."""
+        self.graph = graph
+        self.session = session
+        self.batched = batched
+        """Whether several crops run in one pass."""
+
+    @classmethod
+    def load(cls, graph: RecogniserGraph, make_session: SessionFactory) -> Recogniser:
+        """A recogniser that runs batches if a random batch gives what single runs give.
+
+        Raises ModelFault if even a single run gives no embedding, and what the factory raises.
+        """
+        single = cls(graph, make_session())
+        noise = np.random.default_rng(seed=1).integers(
+            0, 256, (CHECK_BATCH, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8
+        )
+        expected = single.embed(list(noise))
+        batched = cls(graph, single.session, batched=True)
+        try:
+            found = batched.embed(list(noise))
+        except ModelFault:
+            # The export holds on to one face; a session that raised is not used again.
+            return cls(graph, make_session())
+        return batched if np.allclose(found, expected, atol=1e-3) else single
+
+    def embed(self, crops: Sequence[Pixels], *, bucket: int | None = None) -> FloatArray:
+        """Embeddings (n, dim) of unit length.
+
+        crops: (112, 112, 3) RGB each. bucket: pad the batch to so many crops, so that the runtime
+        sees few shapes. Raises ModelFault if the session failed or gave no direction; the session
+        must then be thrown away.
+        """
+        if not crops:
+            return np.empty((0, self.graph.dim), dtype=np.float32)
+        if self.batched:
+            rows = self._run(crops, bucket)
+        else:
+            rows = np.concatenate([self._run([crop]) for crop in crops])
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms < MIN_NORM).any():
+            raise ModelFault("the recogniser gave an embedding without a direction")
+        return np.asarray(rows / norms, dtype=np.float32)
+
+    def _run(self, crops: Sequence[Pixels], bucket: int | None = None) -> FloatArray:
+        batch = max(len(crops), bucket or 0)
+        normalisation = self.graph.normalisation
+        blob = np.zeros((batch, 3, CROP_SIZE, CROP_SIZE), dtype=np.float32)
+        blob[: len(crops)] = cv2.dnn.blobFromImages(
+            list(crops), 1.0 / normalisation.std, mean=(normalisation.mean,) * 3
+        )
+        rows = self.session.run({self.graph.input_name: blob})[0]
+        if rows.shape != (batch, self.graph.dim):
+            raise ModelFault(f"the recogniser gave {rows.shape} for {batch} faces")
+        return rows[: len(crops)]
