@@ -48,10 +48,10 @@ class RecordStore(Protocol):
     ) -> Committed:
         """Make a pending revision the photo, all its faces indexed in `space`.
 
-        If the current revision has the same sha256 and is wholly indexed in `space`, mine becomes
-        garbage and that one is the answer (created=False). Otherwise the old one, and any staged
-        one, becomes garbage. Faces are numbered from 0 in the order given. Two writers of one photo
-        are ordered here.
+        If the current revision has the same sha256, is not lost and is wholly indexed in `space`,
+        mine becomes garbage and that one is the answer (created=False). Otherwise the old one, and
+        any staged one, becomes garbage. Faces are numbered from 0 in the order given. Two writers
+        of one photo are ordered here.
 
         Raises RevisionGone if it is no longer pending; AlreadyExists (and mine is garbage) if
         `replace` is False and the photo has a live revision.
@@ -106,6 +106,10 @@ class RecordStore(Protocol):
         """The live revision; if there is none, the staged one."""
         ...
 
+    async def staged(self, photo: PhotoKey) -> Photo | None:
+        """The staged revision, whether there is a live one or not."""
+        ...
+
     async def same_bytes(self, photo: PhotoKey, sha256: str) -> Photo | None:
         """The live or staged revision of this photo with these bytes."""
         ...
@@ -145,7 +149,11 @@ class RecordStore(Protocol):
     # Collecting
 
     async def expire(self, *, pending_seconds: float, staged_seconds: float) -> int:
-        """Turn pending and staged revisions older than that into garbage; how many."""
+        """Turn pending and staged revisions older than that into garbage; how many.
+
+        A staged revision without faces stays, however old, if its photo has no live one: it is
+        what the base knows of that photo ("no_faces" is kept until removed).
+        """
         ...
 
     async def garbage(self, limit: int) -> Sequence[RevisionId]:
