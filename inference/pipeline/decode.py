@@ -1,0 +1,147 @@
+"""From the bytes of a file to RGB as a person sees it. Strict: half a picture is an error.
+
+The header comes first and costs nothing; only a picture within the limits is decoded. Pillow's
+switches (``MAX_IMAGE_PIXELS``, ``LOAD_TRUNCATED_IMAGES``) belong to the whole process and are
+neither set nor relied on.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from inference.errors import ImageTooLarge, InvalidImage
+from inference.pipeline.colour import to_srgb
+from inference.pipeline.containers import jpeg, png, webp
+from inference.pipeline.containers.container import Container
+from inference.pipeline.faces import DecodeLimits, Header, Photo, Pixels
+
+MAX_SIDE = 32_766
+"""Pixels; OpenCV's warps count in 16 bits."""
+
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises for damaged files; it has no common base for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How files of one format are read."""
+
+    name: str
+    size: Callable[[bytes], tuple[int, int]]
+    read: Callable[[bytes], Container]
+    decoder: Callable[[io.BytesIO], ImageFile]
+
+
+JPEG = _Format("JPEG", jpeg.size, jpeg.read, JpegImageFile)
+PNG = _Format("PNG", png.size, png.read, PngImageFile)
+WEBP = _Format("WEBP", webp.size, webp.read, WebPImageFile)
+
+
+def read_header(data: bytes, limits: DecodeLimits) -> Header:
+    """Format and size of an image, without decoding a pixel; what it is called does not matter.
+
+    Raises InvalidImage (not JPEG, PNG or WebP, or damaged before its size) and ImageTooLarge.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageTooLarge(
+            f"the image has {len(data):,} bytes, at most {limits.max_bytes:,} are taken"
+        )
+    kind = _format(data)
+    width, height = kind.size(data)
+    if width < 1 or height < 1:
+        raise InvalidImage(f"the image is {width}×{height} pixels")
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"the image is {width}×{height} = {width * height:,} pixels, at most "
+            f"{limits.max_pixels:,} are taken"
+        )
+    if max(width, height) > MAX_SIDE:
+        raise ImageTooLarge(
+            f"the image is {width}×{height} pixels; no side may exceed {MAX_SIDE:,}"
+        )
+    return Header(kind.name, width, height)
+
+
+def decode(data: bytes, limits: DecodeLimits) -> Photo:
+    """The picture in a file: RGB, sRGB, 8 bits, upright, over white, of an animation the start.
+
+    Runs in any thread. Raises what `read_header` raises, and InvalidImage for a file that is
+    damaged or ends too early, wherever.
+    """
+    header = read_header(data, limits)
+    kind = _format(data)
+    container = kind.read(data)
+    try:
+        with kind.decoder(io.BytesIO(container.pixels)) as image:
+            if image.size != (header.width, header.height):
+                raise InvalidImage(
+                    f"the {header.format} is damaged: its header says {header.width}×"
+                    f"{header.height} pixels, its picture has {image.width}×{image.height}"
+                )
+            image.load()
+            rgb = to_srgb(image, container.icc)
+    except DECODER_ERRORS as error:
+        raise InvalidImage(f"the {header.format} is damaged or ends too early") from error
+    pixels = _upright(_pixels(rgb), container.orientation)
+    return Photo(pixels, width=pixels.shape[1], height=pixels.shape[0])
+
+
+def _format(data: bytes) -> _Format:
+    if data.startswith(jpeg.MAGIC):
+        return JPEG
+    if data.startswith(png.MAGIC):
+        return PNG
+    if webp.is_webp(data):
+        return WEBP
+    if not data:
+        raise InvalidImage("the image is empty; send a JPEG, PNG or WebP")
+    raise InvalidImage("not a JPEG, PNG or WebP image, going by its first bytes")
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    return np.array(image, dtype=np.uint8)
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Apply an EXIF orientation: what the stored first row and column are (EXIF 2.32, table 6)."""
+    match orientation:
+        case 2:
+            turned = cv2.flip(pixels, 1)
+        case 3:
+            turned = cv2.rotate(pixels, cv2.ROTATE_180)
+        case 4:
+            turned = cv2.flip(pixels, 0)
+        case 5:
+            turned = cv2.transpose(pixels)
+        case 6:
+            turned = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
+        case 7:
+            turned = cv2.rotate(cv2.transpose(pixels), cv2.ROTATE_180)
+        case 8:
+            turned = cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
+        case _:
+            turned = pixels
+    return np.ascontiguousarray(turned, dtype=np.uint8)
