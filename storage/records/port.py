@@ -110,6 +110,10 @@ class RecordStore(Protocol):
         """The staged revision, whether there is a live one or not."""
         ...
 
+    async def live_photos(self, photos: Sequence[PhotoKey]) -> Sequence[Photo]:
+        """The live revisions of these photos, with their faces; in no order."""
+        ...
+
     async def same_bytes(self, photo: PhotoKey, sha256: str) -> Photo | None:
         """The live or staged revision of this photo with these bytes."""
         ...
