@@ -32,7 +32,7 @@ class Look:
 class LookPolicy:
     """Which looks are taken, when to stop, and how they are merged."""
 
-    looks: tuple[Look, ...] = (Look(320), Look(640), Look(128))
+    looks: tuple[Look, ...] = (Look(320), Look(640), Look(160))
     """In the order they are taken. All of them make a full look."""
     max_iou: float = 0.4
     """Of two detections of different looks; above it they are one face. InsightFace's figure."""
