@@ -151,6 +151,9 @@ class MemoryRecordStore(MemoryOperations):
     async def staged(self, photo: PhotoKey) -> Photo | None:
         return self._shown(self._staged.get(photo))
 
+    async def live_photos(self, photos: Sequence[PhotoKey]) -> Sequence[Photo]:
+        return [self._whole(self._live[photo]) for photo in set(photos) if photo in self._live]
+
     async def same_bytes(self, photo: PhotoKey, sha256: str) -> Photo | None:
         candidates = (self._shown(self._live.get(photo)), self._shown(self._staged.get(photo)))
         return next((c for c in candidates if c and rules.has_bytes(c.revision, sha256)), None)
