@@ -277,7 +277,7 @@ class _Worker(Generic[In, Out]):
         except Exception as fault:  # noqa: BLE001 - a runtime raises what it likes
             self._runner = None
             self._observer.faulted()
-            _log.error("runner_failed", worker=self._name, items=len(items), error=repr(fault))
+            _log.error("runner_failed", worker=self._name, items=len(items), exc_info=fault)
             return fault
 
     def _pass_over(self, items: Sequence[In]) -> Sequence[Out | ItemError]:

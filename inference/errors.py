@@ -11,6 +11,7 @@ InferenceError
 ├── Dropped                   nobody waits for the work any more
 │   ├── DeadlinePassed
 │   └── CallerGone
+├── InvalidCall               the call as a whole asks for what cannot be
 ├── Overloaded                the queue is full; come back later
 ├── Draining                  the server is stopping
 └── StartError                stops the start with one clear line
@@ -75,6 +76,10 @@ class DeadlinePassed(Dropped):
 
 class CallerGone(Dropped):
     """The call was cancelled."""
+
+
+class InvalidCall(InferenceError):
+    """The call as a whole asks for what cannot be: too many items, an option out of range."""
 
 
 class Overloaded(InferenceError):

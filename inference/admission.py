@@ -1,0 +1,140 @@
+"""How much the server holds at once. Owned by the event loop: no lock, no thread may touch it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from inference.errors import Overloaded
+
+RETRY_AFTER_SECONDS = 1.0
+"""What an overloaded server asks for: a full queue of searches is worked off in about that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Something that takes place: items and their bytes."""
+
+    items: int
+    size_bytes: int
+
+    def __add__(self, other: Load) -> Load:
+        return Load(self.items + other.items, self.size_bytes + other.size_bytes)
+
+    def __sub__(self, other: Load) -> Load:
+        return Load(self.items - other.items, self.size_bytes - other.size_bytes)
+
+    def fits(self, capacity: Load) -> bool:
+        """Whether it is within a capacity."""
+        return self.items <= capacity.items and self.size_bytes <= capacity.size_bytes
+
+    def share(self, fraction: float) -> Load:
+        """A fraction of it, at least one item."""
+        return Load(max(1, int(self.items * fraction)), int(self.size_bytes * fraction))
+
+
+NOTHING = Load(0, 0)
+
+
+class Admission:
+    """Work in flight, bounded in items and bytes.
+
+    Unary calls enter at once or are refused at once; streams wait their turn, which is what stops
+    them from being read further.
+
+    waiting_share: of the capacity, what those who wait may fill. They fill whatever they find, so
+    the rest is kept for those who cannot wait.
+    """
+
+    def __init__(
+        self,
+        capacity: Load,
+        *,
+        waiting_share: float = 1.0,
+        on_change: Callable[[Load], None] = lambda _: None,
+    ) -> None:
+        self._capacity = capacity
+        self._waiting_capacity = capacity.share(waiting_share)
+        self._on_change = on_change
+        self._held = NOTHING
+        self._waiting: deque[tuple[Load, asyncio.Future[None]]] = deque()
+
+    @property
+    def held(self) -> Load:
+        """What is in flight."""
+        return self._held
+
+    @contextmanager
+    def enter(self, load: Load) -> Iterator[None]:
+        """Hold `load` for the length of the block.
+
+        Raises:
+            Overloaded: there is no room for it now.
+        """
+        if not (self._held + load).fits(self._capacity):
+            raise Overloaded(
+                f"{self._held.items} items of {self._held.size_bytes} bytes are in flight, of at "
+                f"most {self._capacity.items} and {self._capacity.size_bytes}; try again later",
+                RETRY_AFTER_SECONDS,
+            )
+        self._take(load)
+        try:
+            yield
+        finally:
+            self.release(load)
+
+    @asynccontextmanager
+    async def wait_and_enter(self, load: Load) -> AsyncIterator[None]:
+        """Hold `load` for the length of the block; first wait, as `acquire` does."""
+        await self.acquire(load)
+        try:
+            yield
+        finally:
+            self.release(load)
+
+    async def acquire(self, load: Load) -> None:
+        """Hold `load` until it is released; first wait until it fits, in turn.
+
+        A load larger than all that may be filled enters when nothing else is in flight.
+        """
+        if not self._waiting and self._has_room(load):
+            self._take(load)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((load, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._admit_waiting()  # it may have stood in the way of smaller ones
+            else:
+                self.release(load)
+            raise
+
+    def release(self, load: Load) -> None:
+        """Give back what `acquire` took."""
+        self._held -= load
+        self._on_change(self._held)
+        self._admit_waiting()
+
+    def _has_room(self, load: Load) -> bool:
+        return self._held == NOTHING or (self._held + load).fits(self._waiting_capacity)
+
+    def _take(self, load: Load) -> None:
+        self._held += load
+        self._on_change(self._held)
+
+    def _admit_waiting(self) -> None:
+        while self._waiting:
+            load, turn = self._waiting[0]
+            if turn.cancelled():
+                self._waiting.popleft()
+            elif self._has_room(load):
+                self._waiting.popleft()
+                self._take(load)
+                turn.set_result(None)
+            else:
+                return

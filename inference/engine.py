@@ -1,0 +1,172 @@
+"""The whole pipeline on one device, warm: what the server and `facesearch eval` run on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from inference.admission import Admission, Load
+from inference.batching import Batcher
+from inference.calls import Call
+from inference.cpu_stage import CpuStage
+from inference.errors import ItemError, PackError, StartError
+from inference.metrics import Metrics
+from inference.models.find import find_pack
+from inference.models.pack import Pack, expect_dim, load_pack
+from inference.networks import DetectorFactory, RecogniserFactory, Running
+from inference.pipeline.analyze import Analyzer, DetectorWork, EmbeddedFace
+from inference.pipeline.faces import (
+    CROP_SIZE,
+    Analysis,
+    AnalyzeOptions,
+    DecodeLimits,
+    Detections,
+    FloatArray,
+    Pixels,
+    Region,
+)
+from inference.pipeline.letterbox import DetectorInput
+from inference.pipeline.looks import Look, LookPolicy
+from inference.sessions.onnx import OnnxOptions, OnnxSessions
+from inference.settings import Settings
+
+_log = structlog.get_logger("inference.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is loaded and how it runs."""
+
+    pack: Pack
+    detector: Running
+    recogniser: Running
+    look_sizes: tuple[int, ...]
+
+
+class Engine:
+    """Photos in, faces and embeddings out, batched across whoever calls."""
+
+    def __init__(self, analyzer: Analyzer, info: ModelInfo, metrics: Metrics) -> None:
+        self._analyzer = analyzer
+        self._metrics = metrics
+        self.info = info
+
+    async def analyze(
+        self,
+        data: bytes,
+        options: AnalyzeOptions,
+        call: Call,
+        region: Region | None = None,
+    ) -> Analysis:
+        """What an encoded image shows; with EmbedMode.NONE its faces only.
+
+        region: look only there, in the photo frame. Raises ItemError and Dropped.
+        """
+        analysis = await self._analyzer.analyze(data, options, call, region)
+        self._metrics.analysed(analysis)
+        return analysis
+
+    async def embed_face(self, data: bytes, landmarks: FloatArray, call: Call) -> EmbeddedFace:
+        """The embedding of a face by its landmarks, (5, 2) in the photo frame.
+
+        Raises ItemError and Dropped.
+        """
+        return await self._analyzer.embed_face(data, landmarks, call)
+
+    async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
+        """The embedding of an encoded aligned crop of 112×112. Raises ItemError and Dropped."""
+        return await self._analyzer.embed_crop(data, call)
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Engine]:
+    """A warm engine: pack found and checked, every session made and run at every shape.
+
+    Raises:
+        StartError: no such pack, a damaged one, another dim, or a device that cannot be had.
+    """
+    metrics = metrics or Metrics()
+    pack = await asyncio.to_thread(_open_pack, settings)
+    options = OnnxOptions(device=settings.device, threads=settings.threads)
+    detectors = DetectorFactory(
+        pack.detector_graph, OnnxSessions(pack.detector_graph.model, options)
+    )
+    recognisers = RecogniserFactory(
+        pack.recogniser_graph, OnnxSessions(pack.recogniser_graph.model, options)
+    )
+    looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes)).for_fixed_size(
+        pack.detector_graph.fixed_size
+    )
+    async with (
+        CpuStage(settings.pixel_thread_count, observer=metrics.queue("pixels")) as pixels,
+        Batcher[DetectorWork, Detections](
+            "detector",
+            detectors,
+            workers=settings.session_count,
+            policy=settings.batch_policy,
+            observer=metrics.queue("detector"),
+        ) as detector,
+        Batcher[Pixels, FloatArray](
+            "recogniser",
+            recognisers,
+            workers=settings.session_count,
+            policy=settings.batch_policy,
+            observer=metrics.queue("recogniser"),
+        ) as recogniser,
+    ):
+        try:
+            await asyncio.gather(
+                detector.warm_up([_blank_look(size) for size in looks.sizes]),
+                recogniser.warm_up([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)]),
+            )
+        except ItemError as error:
+            raise PackError(f"pack {pack.id} in {pack.folder} does not run: {error}") from error
+        info = ModelInfo(pack, _made(detectors), _made(recognisers), looks.sizes)
+        _warn_if_unbatched(info)
+        metrics.model(
+            {
+                "pack": pack.id,
+                "version": pack.version,
+                "space_id": pack.space_id,
+                "dim": str(pack.dim),
+                "device": info.detector.device,
+                "runtime": info.detector.runtime,
+            }
+        )
+        analyzer = Analyzer(
+            pixels=pixels,
+            detector=detector,
+            recogniser=recogniser,
+            looks=looks,
+            limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
+            memory=Admission(Load(sys.maxsize, settings.decoded_bytes)),
+        )
+        yield Engine(analyzer, info, metrics)
+
+
+def _open_pack(settings: Settings) -> Pack:
+    pack = load_pack(find_pack(settings.pack, settings.models_dir))
+    expect_dim(pack, settings.expect_dim)
+    return pack
+
+
+def _blank_look(size: int) -> DetectorWork:
+    return DetectorWork(DetectorInput(np.zeros((size, size, 3), np.uint8), 1.0, 1.0, 0.0, 0.0), 0.5)
+
+
+def _made(factory: DetectorFactory | RecogniserFactory) -> Running:
+    if factory.running is None:
+        raise StartError("a network was not loaded")
+    return factory.running
+
+
+def _warn_if_unbatched(info: ModelInfo) -> None:
+    for role, running in (("detector", info.detector), ("recogniser", info.recogniser)):
+        if not running.batched:
+            _log.warning("runs_singly", network=role, reason="its export does not allow batches")

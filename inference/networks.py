@@ -1,0 +1,82 @@
+"""The runners behind the batchers: one network on one device each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.models.graphs import DetectorGraph, RecogniserGraph
+from inference.pipeline.analyze import DetectorWork
+from inference.pipeline.detect import Detector
+from inference.pipeline.embed import Recogniser
+from inference.pipeline.faces import Detections, FloatArray, Pixels
+from inference.sessions.session import Session, SessionFactory
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a network runs, as its session tells."""
+
+    runtime: str
+    providers: tuple[str, ...]
+    device: str
+    batched: bool
+    """Whether several items run in one pass."""
+
+    @classmethod
+    def of(cls, session: Session, *, batched: bool) -> Running:
+        return cls(session.runtime, tuple(session.providers), session.device, batched)
+
+
+class DetectorRunner:
+    """Detects faces on a batch of letterboxed images of one size."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def __call__(self, works: Sequence[DetectorWork], padded_size: int) -> Sequence[Detections]:
+        return self._detector.detect(
+            [work.image for work in works],
+            [work.min_score for work in works],
+            bucket=padded_size,
+        )
+
+
+class RecogniserRunner:
+    """Embeds a batch of aligned crops."""
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        self._recogniser = recogniser
+
+    def __call__(self, crops: Sequence[Pixels], padded_size: int) -> Sequence[FloatArray]:
+        return list(self._recogniser.embed(crops, bucket=padded_size))
+
+
+class DetectorFactory:
+    """Makes detector runners; the batcher asks again after a fault."""
+
+    def __init__(self, graph: DetectorGraph, make_session: SessionFactory) -> None:
+        self._graph = graph
+        self._make_session = make_session
+        self.running: Running | None = None
+        """How the last one made runs; None: none was made yet."""
+
+    def __call__(self) -> DetectorRunner:
+        detector = Detector.load(self._graph, self._make_session)
+        self.running = Running.of(detector.session, batched=detector.batched)
+        return DetectorRunner(detector)
+
+
+class RecogniserFactory:
+    """Makes recogniser runners; the batcher asks again after a fault."""
+
+    def __init__(self, graph: RecogniserGraph, make_session: SessionFactory) -> None:
+        self._graph = graph
+        self._make_session = make_session
+        self.running: Running | None = None
+        """How the last one made runs; None: none was made yet."""
+
+    def __call__(self) -> RecogniserRunner:
+        recogniser = Recogniser.load(self._graph, self._make_session)
+        self.running = Running.of(recogniser.session, batched=recogniser.batched)
+        return RecogniserRunner(recogniser)

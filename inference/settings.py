@@ -1,0 +1,252 @@
+"""What an operator may set: environment variables that begin with INFERENCE_."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from inference.errors import StartError
+from inference.fair_queue import BatchPolicy
+
+PREFIX = "INFERENCE_"
+MIB = 1 << 20
+GPU_BUCKETS = (1, 2, 4, 8, 16, 32)
+MAX_CPU_BATCH = 4
+"""A CPU gains little from batches, and a run cannot be interrupted: small ones keep turns short."""
+
+
+class SettingsError(StartError):
+    """A setting that is unknown, out of range or contradicts another."""
+
+
+class Settings(BaseSettings):
+    """Settings of the inference server. Read once, at the start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface."
+    )
+    port: int = Field(
+        default=50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    unix_socket: str = Field(
+        default="", description="Also listen on this Unix socket; empty: on none."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address of the Prometheus endpoint."
+    )
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="Port of the Prometheus endpoint; 0: no endpoint."
+    )
+    models_dir: Path | None = Field(
+        default=None, description="Folder with packs, looked in before ~/.insightface/models."
+    )
+    pack: str = Field(
+        default="auto",
+        description="Name of a pack or path of its folder; auto: the best known one found.",
+    )
+    expect_dim: int | None = Field(
+        default=None,
+        ge=1,
+        description="Refuse to start if embeddings have another length; empty: any.",
+    )
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?)$",
+        description="cpu or cuda:0. Without that device the server refuses to start.",
+    )
+    sessions: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Sessions of each network; empty: one per core and at most 4, on a GPU 1.",
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="Threads within one session.")
+    pixel_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Threads that decode, scale and align; empty: one per core and at most 8.",
+    )
+    max_batch: int | None = Field(
+        default=None, ge=1, le=256, description="Items in one session run; empty: 4, on a GPU 32."
+    )
+    buckets: Annotated[tuple[int, ...] | None, NoDecode] = Field(
+        default=None,
+        description="Batch sizes to pad up to, ascending, such as 1,2,4,8; none: no padding; "
+        "empty: none on a CPU, 1,2,4,8,16,32 on a GPU.",
+    )
+    max_queue_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="How long a free session waits for a fuller batch. Only a GPU profits.",
+    )
+    look_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(320, 640, 128),
+        min_length=1,
+        description="Detector sizes of a full look in pixels, in the order they are taken; an "
+        "early stop may end after any of them. Multiples of 32.",
+    )
+    min_score: float = Field(
+        default=0.5, ge=0, le=1, description="Faces below this detection score are not returned."
+    )
+    max_items: int = Field(default=64, ge=1, le=4096, description="Items in one call.")
+    max_image_bytes: int = Field(default=20 * MIB, ge=1, description="Bytes of one encoded image.")
+    max_image_pixels: int = Field(
+        default=50_000_000, ge=1, description="Pixels of one image, by its header."
+    )
+    max_message_bytes: int = Field(
+        default=64 * MIB, ge=1024, description="Bytes of one gRPC message."
+    )
+    queue_items: int = Field(
+        default=256, ge=1, description="Items in flight; calls beyond are refused, streams wait."
+    )
+    queue_bytes: int = Field(
+        default=512 * MIB, ge=1024, description="Bytes of encoded images in flight; as queue_items."
+    )
+    decoded_bytes: int = Field(
+        default=1024 * MIB,
+        ge=MIB,
+        description="Bytes of decoded pixels held at once; items wait for it.",
+    )
+    call_window: int = Field(
+        default=16,
+        ge=1,
+        le=1024,
+        description="Items of one call or stream that are worked on at once.",
+    )
+    drain_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="After SIGTERM: go on serving so long while health says NOT_SERVING, so that "
+        "load balancers look away first.",
+    )
+    drain_timeout_seconds: float = Field(
+        default=30.0, ge=0, description="After that: how long calls in flight may take to finish."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="json: one object a line; console: for reading in a terminal."
+    )
+    tls_cert: Path | None = Field(default=None, description="PEM certificate chain: serve TLS.")
+    tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert.")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM certificates: demand a client certificate signed by one (mTLS).",
+    )
+    reflection: bool = Field(
+        default=True, description="Answer gRPC reflection, as grpcurl asks for it."
+    )
+
+    @field_validator("look_sizes", "buckets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip() == "none":
+            return ()
+        return tuple(part.strip() for part in value.split(","))
+
+    @field_validator("look_sizes")
+    @classmethod
+    def _are_looks(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        if any(size < 64 or size > 4096 or size % 32 for size in sizes):
+            raise ValueError("looks are multiples of 32 from 64 to 4096")
+        if len(set(sizes)) != len(sizes):
+            raise ValueError("each look is taken once")
+        return sizes
+
+    @field_validator("buckets")
+    @classmethod
+    def _ascend(cls, buckets: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if buckets and (buckets[0] < 1 or list(buckets) != sorted(set(buckets))):
+            raise ValueError("buckets ascend from 1 on")
+        return buckets
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY belong together: set both")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError(f"{PREFIX}TLS_CLIENT_CA needs {PREFIX}TLS_CERT and {PREFIX}TLS_KEY")
+        if self.max_items > self.queue_items:
+            raise ValueError(f"{PREFIX}QUEUE_ITEMS must hold one call of {PREFIX}MAX_ITEMS")
+        if self.max_image_bytes > self.max_message_bytes:
+            raise ValueError(f"{PREFIX}MAX_MESSAGE_BYTES must hold {PREFIX}MAX_IMAGE_BYTES")
+        if self.max_message_bytes > self.queue_bytes:
+            raise ValueError(f"{PREFIX}QUEUE_BYTES must hold one of {PREFIX}MAX_MESSAGE_BYTES")
+        return self
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether a GPU was asked for."""
+        return self.device != "cpu"
+
+    @property
+    def session_count(self) -> int:
+        """Sessions of each network."""
+        return self.sessions or (1 if self.is_gpu else min(4, _cores()))
+
+    @property
+    def pixel_thread_count(self) -> int:
+        """Threads that decode, scale and align."""
+        return self.pixel_threads or min(8, _cores())
+
+    @property
+    def batch_policy(self) -> BatchPolicy:
+        """How batches are cut on this device."""
+        buckets = self.buckets if self.buckets is not None else GPU_BUCKETS if self.is_gpu else ()
+        return BatchPolicy(
+            max_batch=self.max_batch or (GPU_BUCKETS[-1] if self.is_gpu else MAX_CPU_BATCH),
+            max_delay_seconds=self.max_queue_delay_seconds,
+            buckets=buckets,
+        )
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Settings from the environment, and over them what a command line gave.
+
+    environment: looked through for unknown names; None: the process's own.
+
+    Raises:
+        SettingsError: one line that names the variable and what to do.
+    """
+    for name in os.environ if environment is None else environment:
+        if name.upper().startswith(PREFIX):
+            _check_known(name.upper())
+    try:
+        return Settings.model_validate(overrides) if overrides else Settings()
+    except ValidationError as error:
+        raise SettingsError(_first_line(error)) from error
+
+
+def _check_known(name: str) -> None:
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    if name in known:
+        return
+    closest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    raise SettingsError(f"unknown setting {name}; did you mean {closest}?")
+
+
+def _first_line(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    return f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']!r}: {message}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
