@@ -2,6 +2,7 @@
 
 EdgeError
 ├── InvalidParameter          invalid_parameter, with the field
+├── Unauthorized              unauthorized
 ├── Forbidden                 forbidden
 ├── AmbiguousPhoto            ambiguous_photo, with the collections
 ├── FacesError
@@ -34,6 +35,10 @@ class InvalidParameter(EdgeError):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+
+
+class Unauthorized(EdgeError):
+    """No key came with the request, or nobody's."""
 
 
 class Forbidden(EdgeError):

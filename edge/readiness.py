@@ -1,0 +1,108 @@
+"""Whether requests can be answered, and if not, what is in the way (/readyz)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from edge.backend import Backend, Phase, Services
+from edge.errors import EdgeError
+from edge.problems import REINDEX
+from edge.schemas import DependencyAnswer, ReadyAnswer
+from edge.use_cases.spaces import Spaces
+from storage.errors import EmbeddingSpaceMismatch, StorageError
+
+_DEPENDENCIES = ("inference", "vectors", "records", "photos")
+_log = structlog.get_logger("edge.readiness")
+
+
+class Readiness:
+    """Asks every dependency, at most once in `cache_seconds` however many probes come."""
+
+    def __init__(
+        self, backend: Backend, *, timeout_seconds: float = 2.0, cache_seconds: float = 1.0
+    ) -> None:
+        self._backend = backend
+        self._timeout_seconds = timeout_seconds
+        self._cache_seconds = cache_seconds
+        self._answer: ReadyAnswer | None = None
+        self._fresh_until = float("-inf")
+        self._asking = asyncio.Lock()
+
+    async def __call__(self) -> ReadyAnswer:
+        """The state of everything; never raises for a dependency that is away."""
+        match self._backend.phase:
+            case Phase.DRAINING:
+                return ReadyAnswer(
+                    status="draining", detail="the process is stopping", dependencies={}
+                )
+            case Phase.STARTING:
+                return _starting(self._backend.progress)
+            case Phase.SERVING:
+                return await self._cached()
+
+    async def _cached(self) -> ReadyAnswer:
+        async with self._asking:
+            if self._answer is None or time.monotonic() >= self._fresh_until:
+                self._answer = await self._ask(self._backend.services)
+                self._fresh_until = time.monotonic() + self._cache_seconds
+            return self._answer
+
+    async def _ask(self, services: Services) -> ReadyAnswer:
+        stores = services.stores
+        spaces = Spaces(stores.vectors, stores.records)
+
+        async def inference() -> None:
+            await services.faces.ping()
+            await spaces.check(await services.faces.model())
+
+        pings: tuple[Callable[[], Awaitable[None]], ...] = (
+            inference,
+            stores.vectors.ping,
+            stores.records.ping,
+            stores.photos.ping,
+        )
+        states = await asyncio.gather(
+            *(self._state(name, ping) for name, ping in zip(_DEPENDENCIES, pings, strict=True))
+        )
+        dependencies = dict(zip(_DEPENDENCIES, states, strict=True))
+        broken = [name for name, state in dependencies.items() if state.state != "ok"]
+        return ReadyAnswer(
+            status="unavailable" if broken else "ready",
+            detail=f"not usable: {', '.join(broken)}" if broken else None,
+            dependencies=dependencies,
+        )
+
+    async def _state(self, name: str, ping: Callable[[], Awaitable[None]]) -> DependencyAnswer:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await ping()
+        except EmbeddingSpaceMismatch as error:
+            return DependencyAnswer(
+                state="mismatch",
+                detail=f"the base holds {error.found}; inference runs {error.wanted}. {REINDEX}",
+            )
+        except TimeoutError:
+            return DependencyAnswer(
+                state="unavailable", detail=f"no answer within {self._timeout_seconds:g} s"
+            )
+        except (EdgeError, StorageError) as error:
+            # A driver's own words may name hosts and paths: they are for the log.
+            _log.warning("not ready", dependency=name, cause=str(error))
+            return DependencyAnswer(
+                state="unavailable", detail="does not answer; the log of the edge says why"
+            )
+        return DependencyAnswer(state="ok", detail=None)
+
+
+def _starting(progress: str | None) -> ReadyAnswer:
+    return ReadyAnswer(
+        status="starting",
+        detail=progress or "the stores are being opened",
+        dependencies={
+            name: DependencyAnswer(state="starting", detail=None) for name in _DEPENDENCIES[1:]
+        },
+    )

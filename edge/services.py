@@ -1,0 +1,49 @@
+"""The use cases over their ports, as the settings say."""
+
+from __future__ import annotations
+
+from edge.backend import Services
+from edge.keys import KeyRing
+from edge.settings import EdgeSettings
+from edge.use_cases.add_face import AddFace
+from edge.use_cases.detect import DetectFaces
+from edge.use_cases.enrol import EnrolPhoto
+from edge.use_cases.model import FaceAnalyzer
+from edge.use_cases.read import ReadPhotos
+from edge.use_cases.remove import RemovePhotos
+from edge.use_cases.search import SearchPhotos, SearchSettings
+from edge.use_cases.sweep import Sweep, SweepSettings
+from storage.open import Stores
+
+
+def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) -> Services:
+    """Everything the routes call."""
+    vectors, records, photos = stores.vectors, stores.records, stores.photos
+    sweep = Sweep(
+        records,
+        vectors,
+        photos,
+        SweepSettings(
+            interval_seconds=settings.sweep_seconds,
+            pending_seconds=2 * settings.max_timeout_seconds,
+            staged_seconds=settings.staged_hours * 3600,
+        ),
+    )
+    api_key = None if settings.api_key is None else settings.api_key.get_secret_value()
+    return Services(
+        faces=faces,
+        stores=stores,
+        sweep=sweep,
+        keys=KeyRing(api_key, records),
+        search=SearchPhotos(
+            faces,
+            vectors,
+            records,
+            SearchSettings(faces=settings.search_faces, look=settings.search_look),
+        ),
+        enrol=EnrolPhoto(faces, vectors, records, photos, sweep=sweep),
+        detect=DetectFaces(faces, vectors, records, photos, sweep=sweep),
+        add_face=AddFace(faces, vectors, records, photos, sweep=sweep),
+        remove=RemovePhotos(records, sweep),
+        read=ReadPhotos(records, photos),
+    )

@@ -1,0 +1,168 @@
+"""The edge's settings: environment variables with the prefix `EDGE_`, and `API_KEY` bare."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from edge.use_cases.model import FacesPolicy, LookPolicy
+
+PREFIX = "EDGE_"
+MIB = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """The settings cannot work. The message is one line that says which and why."""
+
+
+class EdgeSettings(BaseSettings):
+    """Everything about the edge that an operator may change; docs/configuration.md lists it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="API_KEY",
+        description="One key with every scope. Further keys: `facesearch keys create`.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        description="Port to listen on; 0 takes a free one and logs it.",
+    )
+    inference_targets: str = Field(
+        default="127.0.0.1:50051",
+        description="Inference servers, comma separated: `host:port` or `unix:/path`.",
+    )
+    score_threshold: float = Field(
+        default=0.5,
+        ge=-1,
+        le=1,
+        allow_inf_nan=False,
+        description="Cosine similarity from which a photo is a match, where a search names none.",
+    )
+    search_faces: FacesPolicy = Field(
+        default=FacesPolicy.EVERY,
+        description="What a selfie with several faces means: `every` refuses it, `prominent` "
+        "passes over small and doubtful faces, `largest` never refuses.",
+    )
+    search_look: LookPolicy = Field(
+        default=LookPolicy.EARLY_STOP,
+        description="`early_stop` ends a search's look at the selfie once the answer is clear; "
+        "`full` looks as thoroughly as an enrolment.",
+    )
+    max_top_k: int = Field(
+        default=50, ge=1, le=1000, description="The most photos one page of a search may ask for."
+    )
+    max_search_bytes: int = Field(
+        default=5 * MIB, ge=1024, description="Size limit of a selfie, in bytes of the file."
+    )
+    max_enrol_bytes: int = Field(
+        default=20 * MIB, ge=1024, description="Size limit of a photo, in bytes of the file."
+    )
+    max_field_bytes: int = Field(
+        default=64 * 1024,
+        ge=1024,
+        description="Size limit of all form fields of a request together.",
+    )
+    max_in_flight: int = Field(
+        default=32, ge=1, description="Requests at work at once; the next one is answered 429."
+    )
+    default_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Deadline of a request that names none with X-Request-Timeout.",
+    )
+    max_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="The longest deadline a request gets; a longer one is cut to it.",
+    )
+    staged_hours: float = Field(
+        default=24.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long a photo stays that was detected and no face was added of.",
+    )
+    sweep_seconds: float = Field(
+        default=60.0, gt=0, allow_inf_nan=False, description="Time between two sweeps of leftovers."
+    )
+    drain_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="On SIGTERM: how long /readyz says 503 before the port closes.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe line that is written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="One JSON object a line, or columns for a terminal."
+    )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Inference servers in the order given."""
+        return tuple(part.strip() for part in self.inference_targets.split(",") if part.strip())
+
+    @field_validator("api_key", mode="after")
+    @classmethod
+    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value() else None
+
+    @model_validator(mode="after")
+    def _agree(self) -> EdgeSettings:
+        if self.default_timeout_seconds > self.max_timeout_seconds:
+            raise ValueError(
+                "EDGE_DEFAULT_TIMEOUT_SECONDS is larger than EDGE_MAX_TIMEOUT_SECONDS; "
+                "raise the second or lower the first"
+            )
+        if not self.targets:
+            raise ValueError("EDGE_INFERENCE_TARGETS names no server; give at least one host:port")
+        return self
+
+
+def load_settings(**flags: object) -> EdgeSettings:
+    """Settings from the environment, `flags` over it.
+
+    Raises SettingsError for an unknown variable with the prefix, or for a value that cannot be.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return EdgeSettings(**flags)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(entry) for entry in error.errors())) from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = [PREFIX + name.upper() for name in EdgeSettings.model_fields if name != "api_key"]
+    for variable in sorted(environ):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            close = difflib.get_close_matches(variable.upper(), known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; docs/configuration.md lists all"
+            raise SettingsError(f"unknown setting {variable}{hint}")
+
+
+def _sentence(entry: Mapping[str, object]) -> str:
+    # The value is left out on purpose: API_KEY is a setting too.
+    place = entry["loc"]
+    name = str(place[0]) if isinstance(place, tuple) and place else ""
+    message = str(entry["msg"]).removeprefix("Value error, ")
+    if not name:
+        return message
+    return f"{name if name == 'API_KEY' else PREFIX + name.upper()}: {message}"
