@@ -60,6 +60,7 @@ class Admission:
         self._waiting_capacity = capacity.share(waiting_share)
         self._on_change = on_change
         self._held = NOTHING
+        self._held_by_waiters = NOTHING
         self._waiting: deque[tuple[Load, asyncio.Future[None]]] = deque()
 
     @property
@@ -84,7 +85,7 @@ class Admission:
         try:
             yield
         finally:
-            self.release(load)
+            self._give_back(load)
 
     @asynccontextmanager
     async def wait_and_enter(self, load: Load) -> AsyncIterator[None]:
@@ -98,10 +99,11 @@ class Admission:
     async def acquire(self, load: Load) -> None:
         """Hold `load` until it is released; first wait until it fits, in turn.
 
-        A load larger than all that may be filled enters when nothing else is in flight.
+        Whoever waits is never shut out: while none of them holds anything, the first enters,
+        whatever its size and whatever else is in flight.
         """
         if not self._waiting and self._has_room(load):
-            self._take(load)
+            self._take_for_waiter(load)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((load, turn))
@@ -116,16 +118,24 @@ class Admission:
 
     def release(self, load: Load) -> None:
         """Give back what `acquire` took."""
-        self._held -= load
-        self._on_change(self._held)
-        self._admit_waiting()
+        self._held_by_waiters -= load
+        self._give_back(load)
 
     def _has_room(self, load: Load) -> bool:
-        return self._held == NOTHING or (self._held + load).fits(self._waiting_capacity)
+        return self._held_by_waiters == NOTHING or (self._held + load).fits(self._waiting_capacity)
 
     def _take(self, load: Load) -> None:
         self._held += load
         self._on_change(self._held)
+
+    def _take_for_waiter(self, load: Load) -> None:
+        self._held_by_waiters += load
+        self._take(load)
+
+    def _give_back(self, load: Load) -> None:
+        self._held -= load
+        self._on_change(self._held)
+        self._admit_waiting()
 
     def _admit_waiting(self) -> None:
         while self._waiting:
@@ -134,7 +144,7 @@ class Admission:
                 self._waiting.popleft()
             elif self._has_room(load):
                 self._waiting.popleft()
-                self._take(load)
+                self._take_for_waiter(load)
                 turn.set_result(None)
             else:
                 return

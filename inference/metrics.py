@@ -124,8 +124,10 @@ class Metrics:
         seconds = analysis.seconds
         self._stage_seconds.labels("decode").observe(seconds.decode)
         self._stage_seconds.labels("detect").observe(seconds.detect)
-        self._stage_seconds.labels("align").observe(seconds.align)
-        self._stage_seconds.labels("embed").observe(seconds.embed)
+        if analysis.faces:
+            self._stage_seconds.labels("align").observe(seconds.align)
+        if any(face.embedding is not None for face in analysis.faces):
+            self._stage_seconds.labels("embed").observe(seconds.embed)
         self._faces.inc(len(analysis.faces))
 
     def item(self, rpc: str, reason: str) -> None:
