@@ -1,0 +1,85 @@
+"""A photo and all its faces into the base, in one call (PUT /photos/{photo_id})."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.use_cases.digest import sha256_of
+from edge.use_cases.model import Embed, Enrolment, FaceAnalyzer, LookPolicy, SeenPhoto
+from edge.use_cases.pending import PendingRevisions
+from edge.use_cases.spaces import Spaces, model_of
+from edge.use_cases.sweep import Sweep
+from storage.errors import AlreadyExists
+from storage.identity import PhotoKey, face_id_of
+from storage.photos.port import PhotoStore
+from storage.records.model import Revision, RevisionState
+from storage.records.port import RecordStore
+from storage.records.rules import answers_enrolment
+from storage.vectors.port import FaceVector, VectorStore
+
+
+class EnrolPhoto:
+    """Detects and indexes every face of a photo; the photo is there whole, or not at all.
+
+    The order of the steps is what keeps it so: whatever fails before the commit leaves rows, bytes
+    and vectors that nobody can see, and the sweep collects them (docs/architecture.md).
+    """
+
+    def __init__(
+        self,
+        faces: FaceAnalyzer,
+        vectors: VectorStore,
+        records: RecordStore,
+        photos: PhotoStore,
+        *,
+        sweep: Sweep | None = None,
+    ) -> None:
+        self._faces = faces
+        self._vectors = vectors
+        self._records = records
+        self._spaces = Spaces(vectors, records)
+        self._pending = PendingRevisions(records, photos, sweep)
+
+    async def __call__(self, photo: PhotoKey, image: bytes, *, replace: bool = True) -> Enrolment:
+        """Put the photo into the base, replacing what was there under its name.
+
+        The same bytes again change nothing and need no inference. Raises AlreadyExists if `replace`
+        is False and the photo is there, EmbeddingSpaceMismatch, RevisionGone (removed or overtaken
+        meanwhile: send it again), whatever else the analyzer and the stores raise.
+        """
+        sha256 = await sha256_of(image)
+        current = await self._records.photo(photo)
+        if current is not None and current.revision.state is RevisionState.LIVE:
+            if not replace:
+                raise AlreadyExists(photo.photo_id)
+            active = await self._spaces.active()
+            if active is not None and answers_enrolment(current, sha256, active.id):
+                return Enrolment(photo=current, created=False, model=model_of(active))
+
+        async with self._pending.writing(photo, sha256, image) as revision:
+            seen = await self._faces.analyze(image, look=LookPolicy.FULL, embed=Embed.ALL)
+            space = await self._spaces.for_writing(seen.model)
+            vectors = face_vectors(revision, seen)
+            if vectors:
+                await self._vectors.add(space, vectors)
+            committed = await self._records.commit_live(
+                revision.id,
+                width=seen.width,
+                height=seen.height,
+                faces=[face.face for face in seen.faces],
+                space=space,
+                replace=replace,
+            )
+        return Enrolment(photo=committed.photo, created=committed.created, model=seen.model)
+
+
+def face_vectors(revision: Revision, seen: SeenPhoto) -> Sequence[FaceVector]:
+    """The faces as the vector store keeps them, numbered as the commit will number them."""
+    vectors = []
+    for number, face in enumerate(seen.faces):
+        if face.embedding is None:
+            raise ValueError(f"face {number} was to be embedded and has no embedding")
+        vectors.append(
+            FaceVector(face_id_of(revision.id, number), revision.photo, revision.id, face.embedding)
+        )
+    return vectors

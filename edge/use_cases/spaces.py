@@ -1,0 +1,112 @@
+"""Which embedding space the base lives in. Vectors of two spaces are never compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from edge.use_cases.model import Model
+from storage.errors import EmbeddingSpaceMismatch
+from storage.identity import SpaceId
+from storage.records.model import PhotoFilter, PhotoStatus, Space, SpaceState
+from storage.records.port import RecordStore
+from storage.vectors.port import VectorStore
+
+# How long a space that was found active is taken to be so, without asking the records again.
+_TRUSTED_SECONDS = 5.0
+
+
+class Spaces:
+    """The active space of the base, held against the model that inference answers with."""
+
+    def __init__(
+        self,
+        vectors: VectorStore,
+        records: RecordStore,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._vectors = vectors
+        self._records = records
+        self._clock = clock
+        self._opened: set[SpaceId] = set()
+        self._trusted: tuple[SpaceId, float] | None = None
+
+    async def for_writing(self, model: Model) -> SpaceId:
+        """The model's space, ready for additions; the first one of a base becomes its active one.
+
+        So does another model's once nothing is indexed any more: a base that was emptied can change
+        its pack. Raises EmbeddingSpaceMismatch if the base holds faces of another space.
+        """
+        if not self._is_trusted(model):
+            active = await self.active()
+            if active is None or (active.id != model.space_id and await self._is_empty()):
+                active = await self._activate(model, after=active)
+            self._ensure_same(active, model)
+            await self._trust(model)
+        return model.space_id
+
+    async def for_search(self, model: Model) -> bool:
+        """Whether there is anything to search with this model; False: the base is empty.
+
+        Raises EmbeddingSpaceMismatch if the base holds faces of another space.
+        """
+        if self._is_trusted(model):
+            return True
+        active = await self.active()
+        if active is None or (active.id != model.space_id and await self._is_empty()):
+            return False
+        self._ensure_same(active, model)
+        await self._trust(model)
+        return True
+
+    async def check(self, model: Model) -> None:
+        """For the start: raise EmbeddingSpaceMismatch if the base was made with another model."""
+        await self.for_search(model)
+
+    async def active(self) -> Space | None:
+        """The space that searches go to; None: nothing was ever indexed."""
+        # Two edges with different packs, both on their very first photo, may each have made one:
+        # the first by id is it for everybody.
+        active = [space for space in await self._records.spaces() if space.state is _ACTIVE]
+        return min(active, key=lambda space: space.id, default=None)
+
+    async def _activate(self, model: Model, *, after: Space | None) -> Space:
+        state = _ACTIVE if after is None else SpaceState.FILLING
+        row = await self._records.add_space(
+            Space(model.space_id, model.pack, model.version, model.dim, state)
+        )
+        if row.state is not _ACTIVE:
+            await self._records.set_space_state(model.space_id, _ACTIVE)
+        return await self.active() or row
+
+    async def _trust(self, model: Model) -> None:
+        if model.space_id not in self._opened:
+            await self._vectors.open_space(model.space_id, model.dim)
+            self._opened.add(model.space_id)
+        self._trusted = (model.space_id, self._clock() + _TRUSTED_SECONDS)
+
+    def _is_trusted(self, model: Model) -> bool:
+        if self._trusted is None:
+            return False
+        space, until = self._trusted
+        return space == model.space_id and self._clock() < until
+
+    async def _is_empty(self) -> bool:
+        return await self._records.count_photos(PhotoFilter(status=PhotoStatus.INDEXED)) == 0
+
+    @staticmethod
+    def _ensure_same(active: Space, model: Model) -> None:
+        if active.id != model.space_id:
+            raise EmbeddingSpaceMismatch(
+                found=f"{active.id} (pack {active.pack})",
+                wanted=f"{model.space_id} (pack {model.pack})",
+            )
+
+
+def model_of(space: Space) -> Model:
+    """The model that a space was made with."""
+    return Model(pack=space.pack, version=space.version, space_id=space.id, dim=space.dim)
+
+
+_ACTIVE = SpaceState.ACTIVE
