@@ -54,7 +54,7 @@ class Detector:
         noise = np.random.default_rng(seed=1).integers(
             0, 256, (CHECK_BATCH, size, size, 3), dtype=np.uint8
         )
-        inputs = [DetectorInput(pixels, 1.0, 1.0, 0.0, 0.0) for pixels in noise]
+        inputs = [DetectorInput(pixels, scale=1.0, left=0.0, top=0.0) for pixels in noise]
         expected = [single._heads([one])[0] for one in inputs]
         if graph.row_order is RowOrder.UNKNOWN:
             return single

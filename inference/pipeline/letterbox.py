@@ -18,9 +18,8 @@ class DetectorInput:
 
     pixels: Pixels
     """(size, size, 3), RGB."""
-    scale_x: float
-    """Input pixels per pixel of the photo frame, across and down; they differ by rounding."""
-    scale_y: float
+    scale: float
+    """Input pixels per pixel of the photo frame."""
     left: float
     """Where the input's left edge lies in the photo frame, in pixels."""
     top: float
@@ -33,8 +32,7 @@ class DetectorInput:
     def to_photo(self, points: FloatArray) -> FloatArray:
         """Points (…, 2) of the input in the photo frame."""
         origin = np.array([self.left, self.top], dtype=np.float32)
-        scale = np.array([self.scale_x, self.scale_y], dtype=np.float32)
-        return points / scale + origin
+        return points / np.float32(self.scale) + origin
 
 
 def letterbox(photo: Photo, size: int, region: Region | None = None) -> DetectorInput:
@@ -54,8 +52,10 @@ def letterbox(photo: Photo, size: int, region: Region | None = None) -> Detector
     pixels[:new_height, :new_width] = cv2.resize(part, (new_width, new_height))
     return DetectorInput(
         pixels=pixels,
-        scale_x=new_width / width * photo.scale,
-        scale_y=new_height / height * photo.scale,
+        # Going by the height alone is off by up to 1 / (short side of the input) across, but it is
+        # what InsightFace does, and crops of large faces are sensitive to half a pixel: with both
+        # axes exact the embeddings of the test photos were as far as 0.954 (cosine) from its own.
+        scale=new_height / height * photo.scale,
         left=left / photo.scale,
         top=top / photo.scale,
     )

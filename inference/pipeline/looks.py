@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ class LookPolicy:
     """Of two detections of different looks; above it they are one face. InsightFace's figure."""
     clear_margin: float = 0.1
     """An early stop needs a counted face whose score is at least this much above the limit."""
+    contested_from: float = 0.8
+    """… and no other face of at least this fraction of the largest one's size: of two nearly equal
+    faces the next look may find the other one larger, and then another person is embedded."""
 
     def __post_init__(self) -> None:
         if not self.looks:
@@ -54,7 +57,7 @@ class LookPolicy:
         """This policy for a detector that takes one size only; None: it takes any."""
         if size is None:
             return self
-        return LookPolicy((Look(size),), self.max_iou, self.clear_margin)
+        return replace(self, looks=(Look(size),))
 
     def is_clear(self, detections: Detections, counts: Flags, min_score: float) -> bool:
         """Whether a search may stop looking: what these looks show together is good enough.
@@ -62,7 +65,10 @@ class LookPolicy:
         counts: (n,), which of the detections count. min_score: the call's score limit.
         """
         enough = min(min_score + self.clear_margin, 1.0)
-        return bool((detections.scores[counts] >= enough).any())
+        if not (detections.scores[counts] >= enough).any():
+            return False
+        sizes = np.sort(sizes_of(detections.boxes))
+        return len(sizes) == 1 or bool(sizes[-2] < self.contested_from * sizes[-1])
 
     def merge(self, looks: Sequence[Detections]) -> Detections:
         """What several looks at one photo show together, best score first."""
