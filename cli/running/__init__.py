@@ -1,0 +1,1 @@
+"""The two processes as children: starting, watching and stopping them."""

@@ -1,0 +1,157 @@
+"""Sending photos to a service that may be busy, away or of another opinion."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.indexing.upload import Ending, Outcome, Patience, ServiceGaveUp, Uploader
+from cli.indexing.walk import FoundPhoto
+from cli.rest.answers import Bounds, Enrolled, EnrolledFace, PhotoRow, Problem
+from cli.rest.client import Refused, ServiceAway
+
+AT_ONCE = Patience(give_up_after_seconds=5, first_delay_seconds=0, longest_delay_seconds=0)
+NEVER_PATIENT = Patience(give_up_after_seconds=-1, first_delay_seconds=0, longest_delay_seconds=0)
+
+
+def refused(status: int, code: str = "", retry_after: float | None = None) -> Refused:
+    return Refused(status, Problem(code=code, detail=f"because of {code}"), retry_after)
+
+
+FACE = EnrolledFace(face_id="f", bbox=Bounds(x=0, y=0, width=9, height=9))
+
+
+class Taker:
+    """A service: takes what it gets, but first raises what a photo's script says."""
+
+    def __init__(self, scripts: Mapping[str, list[Exception]] | None = None) -> None:
+        self.scripts = {name: list(errors) for name, errors in (scripts or {}).items()}
+        self.taken: list[str] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    async def put_photo(self, photo_id: str, collection_id: str | None, image: bytes) -> Enrolled:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(0)
+        self.in_flight -= 1
+        if script := self.scripts.get(photo_id):
+            raise script.pop(0)
+        self.taken.append(photo_id)
+        faces = () if b"nobody" in image else (FACE,)
+        return Enrolled(photo_id=photo_id, status="indexed", faces=faces)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[FoundPhoto]:
+    found = []
+    for number in range(20):
+        path = tmp_path / f"{number:02}.jpg"
+        path.write_bytes(b"nobody" if number == 3 else f"photo {number}".encode())
+        found.append(FoundPhoto(path.name, path))
+    return found
+
+
+async def send(
+    taker: Taker,
+    photos: list[FoundPhoto],
+    known: Mapping[str, PhotoRow] | None = None,
+    patience: Patience = AT_ONCE,
+) -> dict[str, Outcome]:
+    outcomes: list[Outcome] = []
+    await Uploader(taker, "c", known or {}, patience=patience).run(photos, outcomes.append)
+    assert len(outcomes) == len({outcome.photo_id for outcome in outcomes})
+    return {outcome.photo_id: outcome for outcome in outcomes}
+
+
+async def test_every_photo_is_sent_once_eight_at_a_time(photos: list[FoundPhoto]) -> None:
+    taker = Taker()
+    outcomes = await send(taker, photos)
+    assert sorted(taker.taken) == [photo.photo_id for photo in photos]
+    assert {outcome.ending for outcome in outcomes.values()} == {Ending.INDEXED}
+    assert 1 < taker.most_in_flight <= 8
+
+
+async def test_photos_without_faces_are_known(photos: list[FoundPhoto]) -> None:
+    outcomes = await send(Taker(), photos)
+    assert [name for name, one in outcomes.items() if not one.has_faces] == ["03.jpg"]
+
+
+async def test_what_is_there_with_the_same_bytes_is_not_sent(photos: list[FoundPhoto]) -> None:
+    def row(name: str, content: bytes, status: str) -> PhotoRow:
+        return PhotoRow(photo_id=name, sha256=hashlib.sha256(content).hexdigest(), status=status)
+
+    known = {
+        "00.jpg": row("00.jpg", b"photo 0", "indexed"),
+        "01.jpg": row("01.jpg", b"other bytes", "indexed"),
+        "02.jpg": row("02.jpg", b"photo 2", "failed"),
+        "03.jpg": row("03.jpg", b"nobody", "no_faces"),
+    }
+    taker = Taker()
+    outcomes = await send(taker, photos[:4], known)
+    assert sorted(taker.taken) == ["01.jpg", "02.jpg"]
+    assert outcomes["00.jpg"] == Outcome("00.jpg", Ending.UNCHANGED, has_faces=True)
+    assert outcomes["03.jpg"] == Outcome("03.jpg", Ending.UNCHANGED, has_faces=False)
+
+
+async def test_a_bad_photo_does_not_stop_the_rest(photos: list[FoundPhoto]) -> None:
+    taker = Taker({"05.jpg": [refused(415, "invalid_image_format")]})
+    photos[6].path.unlink()
+    outcomes = await send(taker, photos)
+    assert outcomes["05.jpg"].reason == "because of invalid_image_format"
+    assert "cannot be read" in outcomes["06.jpg"].reason
+    assert len(taker.taken) == 18
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refused(429, "overloaded", 0.0), refused(503, "vectors_unavailable"), ServiceAway("gone")],
+    ids=["429", "503", "away"],
+)
+async def test_a_busy_service_is_asked_again(photos: list[FoundPhoto], error: Exception) -> None:
+    taker = Taker({"05.jpg": [error] * 5})
+    outcomes = await send(taker, photos)
+    assert outcomes["05.jpg"].ending is Ending.INDEXED
+
+
+async def test_a_photo_that_is_always_too_slow_fails_alone(photos: list[FoundPhoto]) -> None:
+    taker = Taker({"05.jpg": [refused(504, "deadline_exceeded")] * 99})
+    outcomes = await send(taker, photos)
+    assert outcomes["05.jpg"].ending is Ending.FAILED
+    assert len(taker.taken) == 19
+
+
+async def test_a_service_that_takes_nothing_for_too_long_ends_the_run(
+    photos: list[FoundPhoto],
+) -> None:
+    taker = Taker({photo.photo_id: [ServiceAway("nobody answers")] * 99 for photo in photos})
+    with pytest.raises(ServiceGaveUp, match="nobody answers"):
+        await send(taker, photos, patience=NEVER_PATIENT)
+
+
+async def test_a_key_that_may_not_do_this_ends_the_run(photos: list[FoundPhoto]) -> None:
+    taker = Taker({photo.photo_id: [refused(403, "forbidden")] * 99 for photo in photos})
+    with pytest.raises(Refused, match="403"):
+        await send(taker, photos)
+
+
+async def test_a_bug_is_not_taken_for_a_bad_photo(photos: list[FoundPhoto]) -> None:
+    with pytest.raises(ExceptionGroup):
+        await send(Taker({"05.jpg": [RuntimeError("a bug")]}), photos)
+
+
+@given(st.integers(0, 60), st.floats(0, 100) | st.none(), st.floats(0, 1))
+def test_waits_are_as_asked_and_never_endless(
+    attempt: int, asked: float | None, chance: float
+) -> None:
+    patience = Patience()
+    delay = patience.delay(attempt, asked, chance)
+    assert 0 < delay <= 2.5 * patience.longest_delay_seconds
+    if asked is not None:
+        assert delay >= min(asked, patience.longest_delay_seconds)
