@@ -1,0 +1,1 @@
+"""The steps. Each file is one, and names the one before it."""
