@@ -1,4 +1,4 @@
-"""What the adapters know of pymilvus, whose import takes two seconds: `storage.open` does it late."""
+"""What the adapters know of pymilvus. Its import takes two seconds: `storage.open` does it late."""
 
 from __future__ import annotations
 
