@@ -1,0 +1,229 @@
+"""The inference servers: channels to them, whose turn it is, and what to do when one is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2
+
+from edge.deadline import current_request_id, current_traceparent, remaining_seconds
+from edge.errors import DeadlineExceeded, InferenceUnavailable, Overloaded
+from edge.inference_errors import translated
+from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceStub
+
+if TYPE_CHECKING:
+    from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceAsyncStub
+
+_log = structlog.get_logger(__name__)
+
+AnswerT = TypeVar("AnswerT")
+Metadata = tuple[tuple[str, str], ...]
+
+_SERVICE = "facesearch.inference.v1.InferenceService"
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+
+# A name may stand for several addresses (a headless service): gRPC spreads over those itself, and
+# leaves out whose health is not SERVING: starting, draining.
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": _SERVICE},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """How long to wait and how often to try."""
+
+    timeout_seconds: float = 30.0
+    """For a call outside any request."""
+    retry_seconds: float = 2.0
+    """How long to go on trying while nobody answers; within the deadline of the request."""
+    first_pause_seconds: float = 0.05
+    """After every target was tried; doubled each time, jittered by half."""
+    longest_pause_seconds: float = 0.5
+    rest_seconds: float = 1.0
+    """How long a target that was away is passed over while others answer."""
+    max_message_bytes: int = 64 * 1024 * 1024
+
+
+class Target:
+    """One address with its channel."""
+
+    def __init__(self, address: str, channel: grpc.aio.Channel) -> None:
+        self.address = address
+        self.channel = channel
+        self.stub: InferenceServiceAsyncStub = InferenceServiceStub(channel)
+        self.rests_until = 0.0
+        self._check_health = channel.unary_unary(
+            _HEALTH_CHECK,
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+
+    async def is_serving(self, timeout_seconds: float) -> bool:
+        """What the server says of itself. Raises AioRpcError if it does not answer."""
+        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        answer = await self._check_health(request, timeout=timeout_seconds)
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+# What to call on a target: its stub, the seconds left and the metadata to send.
+Invoke = Callable[["InferenceServiceAsyncStub", float, Metadata], Awaitable[AnswerT]]
+
+
+class Targets:
+    """Takes the targets in turn. A call that finds one away goes to the next, then tries again.
+
+    Every call of the contract is a pure function of its request, so it may be sent again. To be
+    constructed inside the event loop that will use it.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        credentials: grpc.ChannelCredentials | None = None,
+        policy: CallPolicy | None = None,
+    ) -> None:
+        if not addresses:
+            raise ValueError("at least one inference target is needed")
+        self._policy = policy or CallPolicy()
+        self._targets = [
+            Target(address, _open_channel(address, credentials, self._policy))
+            for address in addresses
+        ]
+        self._turn = 0
+
+    async def call(self, invoke: Invoke[AnswerT]) -> AnswerT:
+        """The answer of the first target that has one.
+
+        Raises InferenceUnavailable if none answered for `retry_seconds`, Overloaded if those that
+        answered are full, and at once what `translated` makes of any other status.
+        """
+        give_up_at: float | None = None
+        pause = self._policy.first_pause_seconds
+        tried: list[Target] = []
+        full: Overloaded | None = None
+        while True:
+            target = self._next(tried)
+            tried.append(target)
+            failure: InferenceUnavailable | Overloaded
+            try:
+                answer = await invoke(target.stub, self._seconds_left(), _metadata())
+            except grpc.aio.AioRpcError as error:
+                failure = self._retriable(error, target)
+            else:
+                target.rests_until = 0.0
+                return answer
+
+            now = time.monotonic()
+            give_up_at = give_up_at or now + self._policy.retry_seconds
+            if isinstance(failure, Overloaded):
+                full = failure
+            if len(tried) < len(self._targets):
+                continue
+            if full is not None:
+                raise full  # the caller's turn to wait: it knows for how long
+            jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311  # spreads retries
+            left = remaining_seconds()
+            if now + jittered >= give_up_at or (left is not None and jittered >= left):
+                raise failure
+            await asyncio.sleep(jittered)
+            pause = min(2 * pause, self._policy.longest_pause_seconds)
+            tried.clear()
+
+    async def ping(self) -> None:
+        """Return if any target says that it is serving; InferenceUnavailable otherwise."""
+        answers = await asyncio.gather(
+            *(target.is_serving(self._seconds_left()) for target in self._targets),
+            return_exceptions=True,
+        )
+        states = []
+        for target, answer in zip(self._targets, answers, strict=True):
+            match answer:
+                case True:
+                    return
+                case False:
+                    states.append(f"{target.address} is not serving")
+                case grpc.aio.AioRpcError():
+                    states.append(f"{target.address}: {answer.code().name} {answer.details()}")
+                case _:
+                    raise answer
+        raise InferenceUnavailable("; ".join(states))
+
+    async def close(self) -> None:
+        """End every call and release the channels."""
+        await asyncio.gather(*(target.channel.close() for target in self._targets))
+
+    def _next(self, tried: Sequence[Target]) -> Target:
+        """Whose turn it is: of those not tried yet, the awake ones first."""
+        turn = self._turn
+        self._turn = (turn + 1) % len(self._targets)
+        in_turn = self._targets[turn:] + self._targets[:turn]
+        candidates = [target for target in in_turn if target not in tried] or in_turn
+        now = time.monotonic()
+        return next((one for one in candidates if one.rests_until <= now), candidates[0])
+
+    def _seconds_left(self) -> float:
+        left = remaining_seconds()
+        if left is None:
+            return self._policy.timeout_seconds
+        if left <= 0:
+            raise DeadlineExceeded("the deadline of the request passed before inference answered")
+        return left
+
+    def _retriable(
+        self, error: grpc.aio.AioRpcError, target: Target
+    ) -> InferenceUnavailable | Overloaded:
+        failure = translated(error)
+        if isinstance(failure, InferenceUnavailable):
+            now = time.monotonic()
+            if target.rests_until <= now:  # once, not at every try
+                _log.warning(
+                    "inference_unavailable",
+                    target=target.address,
+                    code=error.code().name,
+                    details=error.details(),
+                )
+            target.rests_until = now + self._policy.rest_seconds
+            return failure
+        if isinstance(failure, Overloaded):
+            return failure
+        raise failure from error
+
+
+def _open_channel(
+    address: str, credentials: grpc.ChannelCredentials | None, policy: CallPolicy
+) -> grpc.aio.Channel:
+    options = [
+        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.max_send_message_length", policy.max_message_bytes),
+        ("grpc.max_receive_message_length", policy.max_message_bytes),
+        # A server that vanished without a word (its host is gone) is noticed within 25 s.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        # By default a channel waits up to two minutes before it tries a server again.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # … and 20 s for a connection that does not come about.
+        ("grpc.min_reconnect_backoff_ms", 2_000),
+    ]
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    return grpc.aio.secure_channel(address, credentials, options=options)
+
+
+def _metadata() -> Metadata:
+    pairs = (
+        ("x-request-id", current_request_id.get()),
+        ("traceparent", current_traceparent.get()),
+    )
+    return tuple((key, value) for key, value in pairs if value is not None)
