@@ -142,7 +142,7 @@ def fake_detector(
 def detector_rows(faces: Sequence[int], size: int, score: float) -> list[NDArray[np.float32]]:
     """What SCRFD would put out for a batch of square images.
 
-    faces: how many faces each image shows, 0 to 4. size: pixels a side, a multiple of 32. Returns
+    faces: how many faces each image shows, 0 to 4. size: pixels a side, a multiple of 128. Returns
     nine arrays (rows, c), rows in the order row, column, image, anchor.
     """
     outputs: list[NDArray[np.float32]] = []
