@@ -5,20 +5,10 @@ from __future__ import annotations
 import json
 import sys
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.table import Table
 
 
 def out() -> Console:
@@ -53,36 +43,6 @@ def print_error(message: str, todo: str = "") -> None:
         console.print(f"[bold]  try:[/] {escape(todo)}", soft_wrap=True)
 
 
-def examples(*lines: str) -> str:
-    """The examples at the foot of a command's --help."""
-    shown = "\n\n".join(f"  [cyan]{escape(line)}[/]" for line in lines)
-    return f"[bold]Examples[/]\n\n{shown}"
-
-
-class RateColumn(ProgressColumn):
-    """How many are done in a second."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} {self._unit}/s" if speed else "", style="progress.data.speed")
-
-
-def progress(unit: str) -> Progress:
-    """A bar with count, rate and time left, on stderr; silent where stderr is no terminal."""
-    console = err()
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        RateColumn(unit),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+def table(*columns: str) -> Table:
+    """An empty table in the style of all commands."""
+    return Table(*columns, box=SIMPLE_HEAD, header_style="bold", pad_edge=False)

@@ -122,13 +122,14 @@ class Child:
             self._serving.set_result(None)
 
     def _last_words(self) -> str:
-        """The last error it logged; else the last line it wrote."""
+        """The last error it logged, or line that is no log line; else the last line it wrote."""
         for text in reversed(self._last):
             fields = log_fields(text)
             if fields.get("level") in ("error", "critical"):
                 return message_of(fields)
-        written = [text for text in self._last if text.strip()]
-        return written[-1].strip() if written else "it said nothing"
+            if not fields and text.strip():
+                return text.strip().removeprefix(f"{self.name}: ")
+        return message_of(log_fields(self._last[-1])) if self._last else "it said nothing"
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

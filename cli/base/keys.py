@@ -1,0 +1,86 @@
+"""API keys in the records of a base."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cli.base.records import records_of
+from cli.errors import UsageError
+from edge.keys import Scope, digest_of
+from storage.errors import AlreadyExists
+from storage.records.model import ApiKey
+from storage.records.port import RecordStore
+
+FIRST_KEY = "default"
+_SECRET_BYTES = 32
+_ALL_SCOPES = frozenset(Scope)
+_PASSING_SCOPES = frozenset({Scope.SEARCH, Scope.ENROL})
+
+
+async def create_key(
+    data_dir: Path, name: str, *, scopes: frozenset[str], collections: frozenset[str] | None
+) -> str:
+    """Make a key and store its digest; the key itself, which is kept nowhere.
+
+    Raises UsageError if an unrevoked key has the name.
+    """
+    async with records_of(data_dir, is_made=True) as records:
+        return await _add(records, name, scopes, collections)
+
+
+async def stored_keys(data_dir: Path) -> Sequence[ApiKey]:
+    """All keys, revoked ones included."""
+    async with records_of(data_dir) as records:
+        return await records.keys()
+
+
+async def revoke_key(data_dir: Path, name: str) -> bool:
+    """Revoke the key of that name; False if there is none."""
+    async with records_of(data_dir) as records:
+        return await records.revoke_key(name)
+
+
+async def first_key(data_dir: Path) -> str | None:
+    """The first key of a base that has none; None if there is one already."""
+    async with records_of(data_dir, is_made=True) as records:
+        if any(key.revoked_at is None for key in await records.keys()):
+            return None
+        return await _add(records, FIRST_KEY, _ALL_SCOPES, None)
+
+
+@asynccontextmanager
+async def passing_key(data_dir: Path) -> AsyncIterator[str]:
+    """A key for one command of somebody who may write to the records anyway; revoked at the end."""
+    name = f"cli-{os.getpid()}-{secrets.token_hex(4)}"
+    async with records_of(data_dir) as records:
+        key = await _add(records, name, _PASSING_SCOPES, None)
+        try:
+            yield key
+        finally:
+            await records.revoke_key(name)
+
+
+async def _add(
+    records: RecordStore, name: str, scopes: frozenset[str], collections: frozenset[str] | None
+) -> str:
+    key = "fs_" + secrets.token_urlsafe(_SECRET_BYTES)
+    try:
+        await records.add_key(
+            ApiKey(
+                name=name,
+                sha256=digest_of(key.encode()),
+                scopes=frozenset(str(scope) for scope in scopes),
+                collections=collections,
+                created_at=datetime.now(UTC),
+            )
+        )
+    except AlreadyExists:
+        raise UsageError(
+            f"there is a key {name!r} already", "choose another name, or revoke that one first"
+        ) from None
+    return key

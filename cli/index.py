@@ -1,0 +1,62 @@
+"""`facesearch index`: put folders of photos into the base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import ExitCode
+from cli.help import examples
+from cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Key, ModelsDir, Pack, Url
+from cli.run import run
+
+EXAMPLES = examples(
+    "facesearch index ~/Pictures --collection holiday",
+    "facesearch index 2023 2024 --collection family --data-dir ./data",
+    "facesearch index photos --collection wedding --url https://faces.example.org",
+)
+
+
+def index(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")
+    ],
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="Where to put them; default: in none.")
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    models_dir: ModelsDir = None,
+    pack: Pack = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Send photos again that are there unchanged.")
+    ] = False,
+    checks: Annotated[
+        bool,
+        typer.Option(
+            "--check/--no-check", help="Compare the stores at the end (data folder only)."
+        ),
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Put photos into the base: JPEG, PNG and WebP, with every face on them.
+
+    A photo is called by its path below the given one. What is there with the same bytes is
+    skipped, so a run that was stopped goes on where it was. A photo that cannot be read does not
+    stop the rest. Without --url it uses the service that runs on the data folder, or starts one for
+    as long as it takes.
+
+    Exit code 1: some photos could not be taken; they are listed with the reason.
+    """
+    from cli.access import ServiceChoice  # noqa: PLC0415  # slow to import
+    from cli.indexing.command import IndexOrder, index_photos  # noqa: PLC0415
+    from cli.indexing.report import print_report  # noqa: PLC0415
+
+    choice = ServiceChoice(url, key, data_dir, models_dir, pack)
+    report = run(index_photos(IndexOrder(tuple(paths), collection or None, force, checks), choice))
+    print_report(report, as_json=as_json)
+    if not report.is_clean:
+        raise typer.Exit(ExitCode.ATTENTION)

@@ -1,0 +1,95 @@
+"""An indexing run from the first file to the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.access import Access, ServiceChoice, reach
+from cli.base.check import check_base
+from cli.errors import CommandError, UsageError
+from cli.indexing.report import Consistency, IndexReport
+from cli.indexing.upload import DONE_STATUSES, Ending, Outcome, Uploader
+from cli.indexing.walk import Found, find_photos
+from cli.progress import progress
+from cli.rest.answers import PhotoRow
+
+_RESUME = "run the same command again: it goes on where it stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOrder:
+    """What to put where."""
+
+    paths: tuple[Path, ...]
+    collection_id: str | None
+    is_forced: bool
+    """Send what is there already, too."""
+    is_checked: bool
+
+
+async def index_photos(order: IndexOrder, choice: ServiceChoice) -> IndexReport:
+    """Walk, send, verify. Raises CommandError if nothing can be sent, or not go on."""
+    found = await asyncio.to_thread(find_photos, order.paths)
+    if not found.photos and not found.unusable:
+        raise UsageError(
+            f"no photos below {', '.join(map(str, order.paths))}",
+            "name a folder with JPEG, PNG or WebP files",
+        )
+    async with reach(choice) as access:
+        return await access.guard(_index(order, found, access, choice))
+
+
+async def _index(
+    order: IndexOrder, found: Found, access: Access, choice: ServiceChoice
+) -> IndexReport:
+    known = {} if order.is_forced else await _listed(access, order.collection_id)
+    outcomes = [Outcome(str(path), Ending.FAILED, reason=reason) for path, reason in found.unusable]
+    started = time.monotonic()
+    with progress("photos") as bar:
+        task = bar.add_task("indexing", total=len(found.photos))
+
+        def on_outcome(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            bar.advance(task)
+
+        try:
+            await Uploader(access.client, order.collection_id, known).run(found.photos, on_outcome)
+        except CommandError as error:
+            done = sum(outcome.ending is not Ending.FAILED for outcome in outcomes)
+            raise CommandError(
+                f"stopped after {done} of {len(found.photos)} photos: {error}",
+                error.todo or _RESUME,
+                exit_code=error.exit_code,
+            ) from error
+    seconds = time.monotonic() - started
+    taken = [outcome.photo_id for outcome in outcomes if outcome.ending is not Ending.FAILED]
+    there = await _listed(access, order.collection_id)
+    missing = [
+        photo_id
+        for photo_id in taken
+        if photo_id not in there or there[photo_id].status not in DONE_STATUSES
+    ]
+    problems = None
+    if order.is_checked and access.is_local:
+        report = await check_base(choice.data_dir, is_repair=False)
+        problems = report.problems
+    return IndexReport(
+        order.collection_id,
+        sorted(outcomes, key=lambda outcome: outcome.photo_id),
+        found.passed_over,
+        seconds,
+        Consistency(missing, problems),
+    )
+
+
+async def _listed(access: Access, collection_id: str | None) -> dict[str, PhotoRow]:
+    """What the service has of the collection, by photo_id."""
+    rows: dict[str, PhotoRow] = {}
+    async for row in access.client.photos(collection_id):
+        if row.photo_id in rows:
+            raise CommandError(f"the service lists {row.photo_id!r} twice; please report this")
+        rows[row.photo_id] = row
+    return rows

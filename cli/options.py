@@ -1,0 +1,56 @@
+"""Options that several commands share. A flag goes over its environment variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        envvar="STORAGE_DATA_DIR",
+        help="Folder that holds the base.",
+        show_default=True,
+    ),
+]
+ModelsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-dir",
+        envvar="INFERENCE_MODELS_DIR",
+        help="Folder with packs, looked in before ~/.insightface/models.",
+    ),
+]
+Pack = Annotated[
+    str | None,
+    typer.Option(
+        "--pack",
+        envvar="INFERENCE_PACK",
+        help="Name of a pack or path of its folder; default: the best known one found.",
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="FACESEARCH_URL",
+        help="Address of a running service; default: the one that runs on the data folder, "
+        "or one that is started for this command.",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        envvar=["FACESEARCH_API_KEY", "API_KEY"],
+        help="API key. Better in the environment: other users see flags.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout; everything else goes to stderr.")
+]
+
+DEFAULT_DATA_DIR = Path("data")

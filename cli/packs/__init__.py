@@ -1,0 +1,1 @@
+"""Packs as the command line shows, checks and fetches them."""
