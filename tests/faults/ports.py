@@ -6,24 +6,27 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 
 @dataclass(frozen=True)
 class Crash:
-    """Where to end the process: "vectors.add:after:3" ends it after the third vectors.add."""
+    """Where to end the process: before or after the first call of a method, once it is armed."""
 
     port: str
     method: str
     moment: str
-    call: int
+    """"before" or "after"."""
+    armed: Path
+    """A file; the fault waits until it is there."""
 
     @classmethod
-    def parse(cls, text: str) -> Crash:
-        """From "port.method:before|after:n"."""
-        place, moment, call = text.split(":")
+    def parse(cls, text: str, armed: Path) -> Crash:
+        """From "port.method:before" or "port.method:after"."""
+        place, moment = text.split(":")
         port, method = place.split(".")
-        return cls(port, method, moment, int(call))
+        return cls(port, method, moment, armed)
 
 
 class CrashingPort:
@@ -33,7 +36,6 @@ class CrashingPort:
         self._name = name
         self._inner = inner
         self._crash = crash
-        self._calls = 0
 
     def __getattr__(self, method: str) -> object:
         attribute = getattr(self._inner, method)
@@ -42,8 +44,7 @@ class CrashingPort:
         call = cast("Callable[..., Awaitable[Any]]", attribute)
 
         async def crashing(*args: Any, **kwargs: Any) -> Any:
-            self._calls += 1
-            is_due = self._calls == self._crash.call
+            is_due = self._crash.armed.exists()
             if is_due and self._crash.moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
             result = await call(*args, **kwargs)
