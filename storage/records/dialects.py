@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import Dialect, Table, Text, bindparam, column, literal, select, text
+from sqlalchemy import ColumnElement, Dialect, Table, Text, bindparam, column, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
@@ -82,14 +82,18 @@ def _items_of_postgresql(element: _items, compiler: SQLCompiler, **kw: object) -
     return f"json_array_elements_text(CAST({compiler.process(element.clauses, **kw)} AS JSON))"
 
 
+def items(array: ColumnElement[str]) -> ColumnElement[str]:
+    """The strings of a JSON array, to select from: a column `value`."""
+    return _items(array).table_valued(column("value", Text())).c.value
+
+
 def listed(values: Collection[str]) -> Select[tuple[str]]:
-    """A subquery of these strings, to stand after IN or to join with (its column is `value`).
+    """A subquery of these strings, to stand after IN.
 
     One parameter however many they are: no limit of the engine is met, and every call is the
     same prepared statement.
     """
-    array = bindparam(None, json.dumps(list(values)), type_=Text())
-    return select(_items(array).table_valued(column("value", Text())).c.value)
+    return select(items(bindparam(None, json.dumps(list(values)), type_=Text())))
 
 
 Insert = sqlite.Insert | postgresql.Insert

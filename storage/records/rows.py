@@ -51,22 +51,22 @@ def revision_of(row: AnyRow) -> Revision:
 
 
 def face_of(row: AnyRow) -> Face:
-    """A row with the columns FACE."""
-    seen = NewFace(
-        box=Box(row.x, row.y, row.box_width, row.box_height),
-        landmarks=tuple((x, y) for x, y in row.landmarks),
-        detection_score=row.detection_score,
-        quality=Quality(
-            overall=row.quality,
-            size=row.quality_size,
-            sharpness=row.sharpness,
-            yaw=row.yaw,
-            pitch=row.pitch,
-            roll=row.roll,
+    """A row that ends with the columns FACE. By position: every search makes many of these."""
+    (revision, n, x, y, width, height, landmarks, detection_score, *quality, space, state) = row[
+        -len(FACE) :
+    ]
+    return Face(
+        revision=RevisionId(revision),
+        number=n,
+        seen=NewFace(
+            box=Box(x, y, width, height),
+            landmarks=tuple(map(tuple, landmarks)),
+            detection_score=detection_score,
+            quality=Quality(*quality),
         ),
+        state=FaceState(state),
+        space_id=None if space is None else SpaceId(space),
     )
-    space = None if row.space_id is None else SpaceId(row.space_id)
-    return Face(RevisionId(row.revision), row.n, seen, FaceState(row.face_state), space)
 
 
 def photo_of(rows: Sequence[AnyRow]) -> Photo | None:

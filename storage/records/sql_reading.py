@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, Text, bindparam, cast, func, select, tuple_
 
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId, split_face_id
-from storage.records.dialects import listed
+from storage.records.dialects import items, listed
 from storage.records.model import (
     Face,
     FaceState,
@@ -20,8 +21,8 @@ from storage.records.model import (
     RevisionState,
 )
 from storage.records.rows import FACE, REVISION, by_id, face_of, photo_of, revision_of, summary_of
+from storage.records.rules import SHOWN
 from storage.records.sql_queries import (
-    IS_SHOWN,
     SqlPart,
     a_shown_face,
     after_in_order,
@@ -43,6 +44,24 @@ _HAS_STATUS: dict[PhotoStatus, ColumnElement[bool]] = {
     & (revisions.c.faces_detected > 0),
     PhotoStatus.NO_FACES: ~revisions.c.lost & (revisions.c.faces_detected == 0),
 }
+
+
+def _visible() -> Select[tuple[object, ...]]:
+    # A face id is "f_", 26 characters of revision, "_" and the number. Every id leads to its rows
+    # by two primary keys. No join: SQLite would begin it at all the live revisions.
+    ids = select(items(bindparam("wanted", type_=Text()))).subquery()
+    keys = select(func.substr(ids.c.value, 3, 26), cast(func.substr(ids.c.value, 30), Integer))
+    state = select(revisions.c.state).where(revisions.c.id == faces.c.revision).scalar_subquery()
+    return select(*FACE).where(
+        tuple_(faces.c.revision, faces.c.n).in_(keys),
+        faces.c.face_state == FaceState.INDEXED.value,
+        faces.c.space_id == bindparam("space"),
+        state == RevisionState.LIVE.value,
+    )
+
+
+# Every search asks it, so it is built once.
+_VISIBLE = _visible()
 
 
 class SqlReading(SqlPart):
@@ -113,7 +132,9 @@ class SqlReading(SqlPart):
         if not wanted:
             return {}
         async with self._database.read() as connection:
-            rows = await connection.execute(_visible(space, wanted))
+            rows = await connection.execute(
+                _VISIBLE, {"wanted": json.dumps(wanted), "space": space}
+            )
             return by_id(face_of(row) for row in rows)
 
     async def list_photos(self, which: PhotoFilter, *, after: PhotoKey | None, limit: int) -> Page:
@@ -137,12 +158,12 @@ class SqlReading(SqlPart):
             return (await connection.execute(count)).scalar_one()
 
     async def indexed_faces(self, space: SpaceId) -> AsyncIterator[Sequence[tuple[Revision, Face]]]:
-        key = tuple_(faces.c.revision, faces.c.n)
+        key = (revisions.c.id, faces.c.n)
         every = (
             select(*REVISION, *FACE)
             .select_from(faces.join(revisions, revisions.c.id == faces.c.revision))
             .where(_is_searchable(space))
-            .order_by(faces.c.revision, faces.c.n)
+            .order_by(*key)
             .limit(_PAGE)
         )
         page = every
@@ -155,10 +176,14 @@ class SqlReading(SqlPart):
             if len(found) < _PAGE:
                 return
             _, last = found[-1]
-            page = every.where(key > tuple_(last.revision, last.number))
+            page = every.where(
+                revisions.c.id >= last.revision, tuple_(*key) > tuple_(last.revision, last.number)
+            )
 
     async def live_revisions(self) -> AsyncIterator[Sequence[Revision]]:
-        every = select(*REVISION).where(IS_SHOWN).order_by(revisions.c.id).limit(_PAGE)
+        # Not `IS_SHOWN`: SQLite would collect and sort all that are, for each page.
+        is_shown = revisions.c.state.not_in([s.value for s in RevisionState if s not in SHOWN])
+        every = select(*REVISION).where(is_shown).order_by(revisions.c.id).limit(_PAGE)
         page = every
         while True:
             async with self._database.read() as connection:
@@ -172,23 +197,6 @@ class SqlReading(SqlPart):
     async def _one(self, condition: ColumnElement[bool]) -> Photo | None:
         async with self._database.read() as connection:
             return photo_of((await connection.execute(with_faces(condition))).all())
-
-
-def _visible(space: SpaceId, wanted: Sequence[FaceId]) -> Select[tuple[object, ...]]:
-    # A face id is "f_", 26 characters of revision, "_" and the number. Every id leads to its rows
-    # by two primary keys.
-    ids = listed(wanted).subquery("wanted")
-    return (
-        select(*FACE)
-        .select_from(
-            ids.join(
-                faces,
-                (faces.c.revision == func.substr(ids.c.value, 3, 26))
-                & (faces.c.n == cast(func.substr(ids.c.value, 30), Integer)),
-            ).join(revisions, revisions.c.id == faces.c.revision)
-        )
-        .where(_is_searchable(space))
-    )
 
 
 def _is_searchable(space: SpaceId) -> ColumnElement[bool]:
