@@ -12,7 +12,8 @@ EdgeError
 ├── ImageTooLarge             image_too_large
 ├── InferenceUnavailable      inference_unavailable
 ├── Overloaded                overloaded
-└── DeadlineExceeded          deadline_exceeded
+├── DeadlineExceeded          deadline_exceeded
+└── StartRefused              stops the start with one line
 
 Errors of the stores (storage.errors) pass through as they are.
 """
@@ -94,3 +95,7 @@ class Overloaded(EdgeError):
 
 class DeadlineExceeded(EdgeError):
     """The request's own deadline passed."""
+
+
+class StartRefused(EdgeError):
+    """The process cannot serve like this. The message is one line that says what to do."""

@@ -71,35 +71,54 @@ class KeyRing:
     """The key of the environment, and those in the records, looked up again every few seconds."""
 
     def __init__(
-        self, api_key: str | None, records: RecordStore, *, cache_seconds: float = 5.0
+        self,
+        api_key: str | None,
+        records: RecordStore,
+        *,
+        cache_seconds: float = 5.0,
+        new_key_seconds: float = 1.0,
     ) -> None:
+        """A revoked key is taken for up to `cache_seconds`; a new one after `new_key_seconds`.
+
+        The second bounds what callers without a key can cost the records.
+        """
         self._main = None if api_key is None else digest_of(api_key.encode())
         self._records = records
         self._cache_seconds = cache_seconds
         self._stored: Sequence[ApiKey] = ()
-        self._fresh_until = float("-inf")
+        self._new_key_seconds = new_key_seconds
+        self._read_at = float("-inf")
         self._refreshing = asyncio.Lock()
 
     async def is_empty(self) -> bool:
         """Whether nobody could ever get in."""
-        return self._main is None and not await self._keys()
+        return self._main is None and not await self._keys(self._cache_seconds)
 
     async def caller(self, key: bytes) -> Caller | None:
         """Whose key this is; None: nobody's. Raises RecordsUnavailable."""
         digest = digest_of(key)
         if self._main is not None and hmac.compare_digest(digest, self._main):
             return Caller("API_KEY", frozenset(Scope), None)
-        found = None
-        for stored in await self._keys():  # all of them: the time says nothing about which
-            if hmac.compare_digest(digest, stored.sha256):
-                found = Caller(stored.name, stored.scopes, stored.collections)
-        return found
+        found = _owner(digest, await self._keys(self._cache_seconds))
+        # Perhaps it was made a moment ago.
+        return found or _owner(digest, await self._keys(self._new_key_seconds))
 
-    async def _keys(self) -> Sequence[ApiKey]:
-        if time.monotonic() >= self._fresh_until:
+    async def _keys(self, max_age_seconds: float) -> Sequence[ApiKey]:
+        if self._age_seconds() >= max_age_seconds:
             async with self._refreshing:  # one query, however many callers wait for it
-                if time.monotonic() >= self._fresh_until:
+                if self._age_seconds() >= max_age_seconds:
                     rows = await self._records.keys()
                     self._stored = tuple(row for row in rows if row.revoked_at is None)
-                    self._fresh_until = time.monotonic() + self._cache_seconds
+                    self._read_at = time.monotonic()
         return self._stored
+
+    def _age_seconds(self) -> float:
+        return time.monotonic() - self._read_at
+
+
+def _owner(digest: str, stored: Sequence[ApiKey]) -> Caller | None:
+    found = None
+    for key in stored:  # all of them: the time says nothing about which
+        if hmac.compare_digest(digest, key.sha256):
+            found = Caller(key.name, key.scopes, key.collections)
+    return found

@@ -10,13 +10,14 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from edge.errors import StartRefused
 from edge.use_cases.model import FacesPolicy, LookPolicy
 
 PREFIX = "EDGE_"
 MIB = 1024 * 1024
 
 
-class SettingsError(Exception):
+class SettingsError(StartRefused):
     """The settings cannot work. The message is one line that says which and why."""
 
 

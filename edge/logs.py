@@ -1,0 +1,52 @@
+"""Structured logs on standard output: one JSON object a line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+Level = Literal["debug", "info", "warning", "error"]
+
+# They tell of every connection, or of every error that is raised and translated anyway.
+_LOUD = ("uvicorn", "uvicorn.error", "alembic", "sqlalchemy.engine")
+_REPEATING = ("pymilvus", "milvus_lite")
+
+
+def configure_logging(level: Level, log_format: Literal["json", "console"]) -> None:
+    """Send structlog and the standard library's loggers (uvicorn's, grpc's) through one formatter.
+
+    Nothing that is logged holds a key, image bytes or a vector.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    as_json: list[structlog.types.Processor] = [
+        structlog.processors.dict_tracebacks,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+    last = as_json if log_format == "json" else [structlog.dev.ConsoleRenderer()]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(number, logging.INFO))
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _REPEATING:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
