@@ -57,12 +57,14 @@ class MilvusLite:
     async def open(cls, path: Path) -> Self:
         """Open the folder, making it if it is new.
 
-        Raises StoreLocked if another process has it, StoreMisconfigured if it cannot work and
-        StorageFull if nothing can be written.
+        Raises StoreLocked if another process has it and StoreMisconfigured if it cannot work.
         """
         lite = cls(path)
         try:
             await asyncio.get_running_loop().run_in_executor(lite._thread, lite._opened)
+        except StorageFull as error:
+            await lite.close()
+            raise StoreMisconfigured(str(error)) from error
         except BaseException:
             await lite.close()
             raise
