@@ -51,7 +51,8 @@ class FolderPhotoStore:
         self._incoming = folder / _INCOMING
         self._durable_shelves: set[Path] = set()
         try:
-            self._incoming.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            for made in (folder, self._incoming):
+                made.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
             self._write_something()
             self._clear_litter()
         except OSError as error:

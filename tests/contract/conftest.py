@@ -1,0 +1,88 @@
+"""The stores that the contract suites run against."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.photos.folder import FolderPhotoStore
+from storage.photos.memory import MemoryPhotoStore
+from storage.photos.port import PhotoStore
+from storage.records.engines import sqlite_url
+from storage.records.memory import MemoryRecordStore
+from storage.records.port import RecordStore
+from storage.records.sql import SqlRecordStore
+from tests.contract.postgres_server import PostgresServer, find_binaries, running
+
+OpenRecords = Callable[[], Awaitable[RecordStore]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server that nobody else uses."""
+    binaries = find_binaries()
+    if binaries is None:
+        reason = (
+            "no PostgreSQL here: install Debian's package postgresql, "
+            "or set FACESEARCH_TEST_POSTGRES_BIN to the folder of initdb"
+        )
+        if os.environ.get("CI"):
+            pytest.fail(f"needed in CI: {reason}")
+        pytest.skip(reason)
+    with running(binaries) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def sql_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "records.sqlite").render_as_string()
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return await server.new_database(secrets.token_hex(8))
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+async def open_records(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[OpenRecords]:
+    """Opens the same, at first empty, records as often as it is called, as several edges do."""
+    opened: list[RecordStore] = []
+    url = ""
+    if request.param == "memory":
+        memory = MemoryRecordStore()
+    elif request.param == "sqlite":
+        url = sqlite_url(tmp_path / "records.sqlite").render_as_string()
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = await server.new_database(secrets.token_hex(8))
+
+    async def open_() -> RecordStore:
+        # Long enough for a machine that is busy with something else.
+        store = await SqlRecordStore.open(url, timeout_seconds=30) if url else memory
+        opened.append(store)
+        return store
+
+    yield open_
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+async def records(open_records: OpenRecords) -> RecordStore:
+    """Empty records."""
+    return await open_records()
+
+
+@pytest.fixture(params=["memory", "folder"])
+async def photos(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PhotoStore]:
+    """An empty photo store."""
+    store: PhotoStore = (
+        MemoryPhotoStore() if request.param == "memory" else FolderPhotoStore(tmp_path / "photos")
+    )
+    yield store
+    await store.close()
