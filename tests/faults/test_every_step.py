@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from tests.integration.processes import Running, clean_environment, start, start_inference
-from tests.integration.system import Client, Json, edge_environment
+from tests.integration.system import Client, Json, client_of, edge_environment
 
 pytestmark = [pytest.mark.pack, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -127,8 +127,8 @@ def test_a_crash_at_any_step_loses_nothing_and_shows_nothing_unacknowledged(
     base = Base()
     for number, step in enumerate(STEPS):
         name, armed = f"photo-{number}", tmp_path / f"armed-{number}"
-        with edge_with(data, inference, f"{step.place}:{moment}", armed) as edge:
-            client = Client(edge.url)
+        fault = f"{step.place}:{moment}"
+        with edge_with(data, inference, fault, armed) as edge, client_of(edge) as client:
             # What the last crash left, and what this write needs to start from.
             assert_base_is(client, base, images, data)
             if step.write in ("replace", "remove", "remove_all", "sweep"):
@@ -146,8 +146,9 @@ def test_a_crash_at_any_step_loses_nothing_and_shows_nothing_unacknowledged(
         assert answer is None or is_collecting, f"{step}: acknowledged before the crash"
         if is_collecting or (step.commits and moment == "after"):
             write.apply(base)
-    with edge_with(data, inference, "records.begin:before", tmp_path / "never") as edge:
-        assert_base_is(Client(edge.url), base, images, data)
+    fault, never = "records.begin:before", tmp_path / "never"
+    with edge_with(data, inference, fault, never) as edge, client_of(edge) as client:
+        assert_base_is(client, base, images, data)
 
 
 def assert_base_is(client: Client, base: Base, images: list[bytes], data: Path) -> None:

@@ -83,6 +83,14 @@ def _collection(collection: str | None) -> dict[str, str]:
     return {} if collection is None else {"collection_id": collection}
 
 
+@contextmanager
+def client_of(edge: Running, key: str = KEY) -> Iterator[Client]:
+    """A client of this edge, closed at the end."""
+    client = Client(edge.url, key)
+    with client.http:
+        yield client
+
+
 @dataclass(frozen=True)
 class System:
     """Both processes, serving."""
@@ -115,5 +123,6 @@ def start_system(data: Path, pack: Path, **settings: str) -> Iterator[System]:
     with (
         start_inference(pack, SESSIONS="2") as inference,
         start_edge(data, inference.address, **settings) as edge,
+        client_of(edge) as client,
     ):
-        yield System(inference, edge, Client(edge.url))
+        yield System(inference, edge, client)
