@@ -28,10 +28,11 @@ from inference.pipeline.faces import (
     DecodeLimits,
     Detections,
     FloatArray,
+    Photo,
     Pixels,
     Region,
 )
-from inference.pipeline.letterbox import DetectorInput
+from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import Look, LookPolicy
 from inference.sessions.onnx import OnnxOptions, OnnxSessions
 from inference.settings import Settings
@@ -157,7 +158,8 @@ def _open_pack(settings: Settings) -> Pack:
 
 
 def _blank_look(size: int) -> DetectorWork:
-    return DetectorWork(DetectorInput(np.zeros((size, size, 3), np.uint8), 1.0, 1.0, 0.0, 0.0), 0.5)
+    blank = np.zeros((size, size, 3), dtype=np.uint8)
+    return DetectorWork(letterbox(Photo(blank, size, size), size), min_score=0.5)
 
 
 def _made(factory: DetectorFactory | RecogniserFactory) -> Running:

@@ -11,10 +11,10 @@ from typing import TypeAlias, TypeVar
 
 import grpc
 import structlog
-from facesearch.inference.v1 import inference_pb2 as pb
-from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceServicer
 from google.protobuf.message import Message
 
+from facesearch.inference.v1 import inference_pb2 as pb
+from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceServicer
 from inference import translate
 from inference.admission import Admission, Load
 from inference.call_record import CallRecord, request_id
@@ -23,9 +23,11 @@ from inference.engine import Engine
 from inference.errors import (
     DeadlinePassed,
     Draining,
+    InferenceError,
     InvalidCall,
     InvalidLandmarks,
     ItemError,
+    ModelFault,
     Overloaded,
 )
 from inference.metrics import Metrics
@@ -217,6 +219,14 @@ class InferenceService(InferenceServiceServicer):
             record.errors[error.reason] += 1
             self._metrics.item(record.rpc, error.reason)
             return failed(error)
+        except InferenceError:
+            raise  # of the call as a whole
+        except Exception:  # noqa: BLE001 - a bug that one image brings out costs that image only
+            _log.exception("unexpected_error", rpc=record.rpc, request_id=record.request_id)
+            fault = ModelFault("an internal error")
+            record.errors[fault.reason] += 1
+            self._metrics.item(record.rpc, fault.reason)
+            return failed(fault)
         self._metrics.item(record.rpc, "OK")
         return result
 

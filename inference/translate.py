@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import cv2
 import grpc
 import numpy as np
-from facesearch.inference.v1 import inference_pb2 as pb
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # stubs, no py.typed
 
+from facesearch.inference.v1 import inference_pb2 as pb
 from inference.engine import ModelInfo
 from inference.errors import InvalidCall, InvalidLandmarks, ItemError, ModelFault
 from inference.models.pack import Pack

@@ -121,8 +121,10 @@ class Running:
         """The JSON log lines with this event, so far."""
         return [fields for fields in map(_fields, self.lines()) if fields.get("event") == event]
 
-    def wait_for_event(self, event: str, seconds: float = START_SECONDS) -> Fields:
-        """The first log line with this event; waits for it.
+    def wait_for_event(
+        self, event: str, seconds: float = START_SECONDS, **having: object
+    ) -> Fields:
+        """The first log line with this event, and these fields if any are given; waits for it.
 
         Raises:
             NotServing: the process ended or time ran out first; says what was written.
@@ -133,7 +135,8 @@ class Running:
             while True:
                 for _, line in self._lines[seen:]:
                     seen += 1
-                    if (fields := _fields(line)).get("event") == event:
+                    fields = _fields(line)
+                    if fields.items() >= ({"event": event} | having).items():
                         return fields
                 if not any(reader.is_alive() for reader in self._readers):
                     raise NotServing(f"{self.command} ended without {event!r}:\n{self._all()}")

@@ -1,0 +1,94 @@
+"""Where the server listens and who may talk to it: addresses, TLS, message sizes, services."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from facesearch.inference.v1 import inference_pb2
+from facesearch.inference.v1.inference_pb2_grpc import add_InferenceServiceServicer_to_server
+from inference.errors import StartError
+from inference.servicer import InferenceService
+from inference.settings import Settings
+
+SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name
+MIN_PING_SECONDS = 5
+"""How often clients may ping an idle connection; gRPC would cut them off after two pings."""
+
+
+@asynccontextmanager
+async def listening(
+    settings: Settings, service: InferenceService, status: health.aio.HealthServicer
+) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
+    """A started server and its port. Raises StartError."""
+    server = grpc.aio.server(
+        options=[
+            # On by default: a second server would share the port silently.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_SECONDS * 1000),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ]
+    )
+    add_InferenceServiceServicer_to_server(service, server)
+    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    if settings.reflection:
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    credentials = _credentials(settings)
+    _check_free(settings.host, settings.port)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    port = _bind(server, f"{host}:{settings.port}", credentials)
+    if settings.unix_socket:
+        _bind(server, f"unix:{settings.unix_socket}", credentials)
+    await server.start()
+    try:
+        yield server, port
+    finally:
+        await server.stop(None)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raises StartError. gRPC says why it cannot bind in a log of its own only, and not clearly."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {host}:{port} ({error.strerror}); "
+            "set INFERENCE_PORT (0 takes a free one) or INFERENCE_HOST"
+        ) from error
+
+
+def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise StartError(
+            f"cannot listen on {address}; set another INFERENCE_PORT or INFERENCE_UNIX_SOCKET"
+        ) from error
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    try:
+        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+        client_ca = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+    except OSError as error:
+        raise StartError(f"cannot read {error.filename}: {error.strerror}") from error
+    return grpc.ssl_server_credentials(
+        [pair], root_certificates=client_ca, require_client_auth=client_ca is not None
+    )
