@@ -11,7 +11,7 @@ import structlog
 Level = Literal["debug", "info", "warning", "error"]
 
 # They tell of every connection, or of every error that is raised and translated anyway.
-_LOUD = ("uvicorn", "uvicorn.error", "alembic", "sqlalchemy.engine")
+_LOUD = ("uvicorn", "uvicorn.error", "alembic", "sqlalchemy.engine", "faiss", "faiss.loader")
 _REPEATING = ("pymilvus", "milvus_lite")
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from edge.backend import Backend, Phase, Services
 from edge.errors import EdgeError
+from edge.inference_errors import InferenceFault
 from edge.problems import REINDEX
 from edge.schemas import DependencyAnswer, ReadyAnswer
 from edge.use_cases.spaces import Spaces
@@ -89,7 +90,7 @@ class Readiness:
             return DependencyAnswer(
                 state="unavailable", detail=f"no answer within {self._timeout_seconds:g} s"
             )
-        except (EdgeError, StorageError) as error:
+        except (EdgeError, StorageError, InferenceFault) as error:
             # A driver's own words may name hosts and paths: they are for the log.
             _log.warning("not ready", dependency=name, cause=str(error))
             return DependencyAnswer(
