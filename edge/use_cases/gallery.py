@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from edge.use_cases.grouping import best_face_per_photo, place_of
 from edge.use_cases.model import Match
 from storage.identity import PhotoKey, SpaceId
 from storage.records.model import FaceState
 from storage.records.port import RecordStore
 from storage.vectors.port import MAX_LIMIT, Collections, Embedding, Hit, VectorStore
+from storage.vectors.ranking import exact_scores
 
 # Rows asked for per photo wanted. Most photos of one person show one face above the threshold, so
 # one round is the rule; more rows cost more than a second round now and then.
@@ -100,9 +103,13 @@ class Gallery:
         }
         if not visible:
             return {}
+        stored = await self._vectors.fetch(space, sorted(visible))
+        if not stored:
+            return {}
+        scores = exact_scores(np.stack([face.embedding for face in stored]), probe)
         hits = [
-            Hit(face.face_id, face.photo, face.revision, float(probe @ face.embedding))
-            for face in await self._vectors.fetch(space, sorted(visible))
+            Hit(face.face_id, face.photo, face.revision, score)
+            for face, score in zip(stored, scores.tolist(), strict=True)
         ]
         return best_face_per_photo([hit for hit in hits if hit.score >= minimum_score], visible)
 
