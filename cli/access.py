@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from rich.markup import escape
 
-from cli.base.keys import passing_key
 from cli.console import err
 from cli.errors import UsageError
 from cli.rest.client import EdgeClient
@@ -50,30 +49,21 @@ class Access:
 async def reach(choice: ServiceChoice) -> AsyncIterator[Access]:
     """A service, and a key that it takes.
 
-    With a URL: that one, with the key given. Otherwise the one that runs on the data folder, with
-    the key given or a passing one, made in its records and revoked afterwards. Otherwise one that
-    is started on the data folder and stopped afterwards.
+    With a URL: that one. Otherwise the one that runs on the data folder. Otherwise one that is
+    started on the data folder, with a key of its own, and stopped afterwards. Raises UsageError if
+    a running one needs a key and none was given.
     """
-    if choice.url is not None:
+    running = find_service(choice.data_dir) if choice.url is None else None
+    url = running.url if running is not None else choice.url
+    if url is not None:
         if not choice.key:
             raise UsageError(
-                f"{choice.url} needs an API key",
-                "set FACESEARCH_API_KEY, or pass --key; `facesearch keys create` makes one",
+                f"the service at {url} needs an API key; it was printed when it was made",
+                'export FACESEARCH_API_KEY=..., or make one: "facesearch keys create NAME"',
             )
-        async with EdgeClient(choice.url, choice.key) as client:
+        async with EdgeClient(url, choice.key) as client:
             await client.check_key()
-            yield Access(client, is_local=False)
-        return
-    running = find_service(choice.data_dir)
-    if running is not None:
-        if choice.key:
-            async with EdgeClient(running.url, choice.key) as client:
-                await client.check_key()
-                yield Access(client, is_local=True)
-            return
-        async with passing_key(choice.data_dir) as key, EdgeClient(running.url, key) as client:
-            await client.wait_for_key()
-            yield Access(client, is_local=True)
+            yield Access(client, is_local=running is not None)
         return
     key = secrets.token_urlsafe(32)
     options = ServiceOptions(

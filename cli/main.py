@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from cli.errors import CommandError, ExitCode
 from cli.help import examples, unwrap
 from edge import __version__
 from inference.errors import StartError
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreMisconfigured
 
 SERVICE = "Service"
 PHOTOS = "Photos"
@@ -72,14 +73,18 @@ app.add_typer(evaluate.app, name="eval", rich_help_panel=MODELS)
 unwrap(app)
 
 
-def main() -> int:
-    """Run the command line; what went wrong is one line, and one that says what to do."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; what went wrong is one line, and one that says what to do.
+
+    arguments: without the name of the program; None: those of the process. The exit code is
+    returned, or raised as SystemExit where typer itself ends.
+    """
     try:
-        app()
+        app(args=arguments)
     except CommandError as error:
         print_error(str(error), error.todo)
         return error.exit_code
-    except StartError as error:
+    except (StartError, StoreMisconfigured) as error:
         print_error(str(error))
         return ExitCode.USAGE
     except StorageError as error:

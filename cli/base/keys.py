@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from storage.records.port import RecordStore
 FIRST_KEY = "default"
 _SECRET_BYTES = 32
 _ALL_SCOPES = frozenset(Scope)
-_PASSING_SCOPES = frozenset({Scope.SEARCH, Scope.ENROL})
 
 
 async def create_key(
@@ -51,18 +48,6 @@ async def first_key(data_dir: Path) -> str | None:
         if any(key.revoked_at is None for key in await records.keys()):
             return None
         return await _add(records, FIRST_KEY, _ALL_SCOPES, None)
-
-
-@asynccontextmanager
-async def passing_key(data_dir: Path) -> AsyncIterator[str]:
-    """A key for one command of somebody who may write to the records anyway; revoked at the end."""
-    name = f"cli-{os.getpid()}-{secrets.token_hex(4)}"
-    async with records_of(data_dir) as records:
-        key = await _add(records, name, _PASSING_SCOPES, None)
-        try:
-            yield key
-        finally:
-            await records.revoke_key(name)
 
 
 async def _add(

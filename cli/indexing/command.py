@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.access import Access, ServiceChoice, reach
-from cli.base.check import check_base
 from cli.errors import CommandError, UsageError
 from cli.indexing.report import Consistency, IndexReport
 from cli.indexing.upload import DONE_STATUSES, Ending, Outcome, Uploader
@@ -74,7 +73,9 @@ async def _index(
     ]
     problems = None
     if order.is_checked and access.is_local:
-        report = await check_base(choice.data_dir, is_repair=False)
+        from cli.base.check import CheckOrder, check_base  # noqa: PLC0415  # slow to import
+
+        report = await check_base(CheckOrder(choice.data_dir))
         problems = report.problems
     return IndexReport(
         order.collection_id,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,15 +10,12 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from cli.errors import CommandError
+from cli.errors import CommandError, UsageError
 from cli.rest.answers import Enrolled, Found, PhotoPage, PhotoRow, Problem
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
 _PAGE = 1000
-_KEY_SECONDS = 15.0
-"""The edge looks its keys up again every few seconds."""
-_KEY_POLL_SECONDS = 0.25
 _TIMEOUT_SECONDS = 30.0
 """The server's own longest deadline."""
 _SLACK_SECONDS = 5.0
@@ -112,17 +107,6 @@ class EdgeClient:
         response = await self._send("GET", f"{photo_path(photo_id)}/image", params=query)
         return response.content
 
-    async def wait_for_key(self) -> None:
-        """Return once the service takes a key that was made a moment ago."""
-        until = time.monotonic() + _KEY_SECONDS
-        while True:
-            try:
-                return await self.check_key()
-            except Refused as error:
-                if error.status != httpx2.codes.UNAUTHORIZED or time.monotonic() > until:
-                    raise
-            await asyncio.sleep(_KEY_POLL_SECONDS)
-
     async def check_key(self) -> None:
         """Return if the service is there and takes the key."""
         await self._send("GET", "/embed_status/", params={"limit": "1"})
@@ -138,8 +122,11 @@ class EdgeClient:
     ) -> httpx2.Response:
         try:
             response = await self._http.request(method, path, params=params, data=data, files=files)
-        except httpx2.InvalidURL as error:
-            raise CommandError(f"{self.url} is no URL: {error}") from None
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+            raise UsageError(
+                f"{self.url} is no address of a service: {error}",
+                "give one such as http://127.0.0.1:8000",
+            ) from None
         except httpx2.RequestError as error:
             said = str(error) or type(error).__name__
             raise ServiceAway(

@@ -110,6 +110,20 @@ async def start_service(
         yield service
 
 
+@asynccontextmanager
+async def start_inference(
+    options: ServiceOptions, *, on_line: Callable[[str, str], None]
+) -> AsyncIterator[str]:
+    """Inference alone, serving: its target for a gRPC client. Raises ChildEnded."""
+    async with AsyncExitStack() as stack:
+        socket = stack.enter_context(_private_folder()) / "inference.sock"
+        environment, _ = environments(options, os.environ, socket)
+        child = await Child.start("inference", environment, on_line)
+        stack.push_async_callback(child.stop, _STOP_SECONDS)
+        await child.serving()
+        yield f"unix:{socket}"
+
+
 def environments(
     options: ServiceOptions, present: Mapping[str, str], socket: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
