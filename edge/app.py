@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -58,8 +59,7 @@ def create_app(
         # metrics need them in one list.
         app.router.routes.extend(router.routes)
     app.add_exception_handler(HTTPException, _no_such_route)
-    made = document(app)
-    app.openapi = lambda: made  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = functools.cache(lambda: document(app))  # type: ignore[method-assign]  # FastAPI's documented way
 
     # The last added is the outermost: read from the bottom (edge/middleware/__init__.py).
     app.add_middleware(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx2
@@ -37,7 +37,6 @@ class Edge:
     faces: FakeFaceAnalyzer
     backend: Backend
     client: httpx2.AsyncClient
-    keys: dict[str, str] = field(default_factory=dict)
 
     async def key(
         self, name: str, *scopes: Scope, collections: frozenset[str] | None = None
@@ -65,7 +64,7 @@ class Edge:
             files=form(photo_of(*people, shot=shot), collection_id=collection_id),
         )
 
-    async def search(self, *people: str, shot: int = 1, **fields: str) -> httpx2.Response:
+    async def search(self, *people: str, shot: int = 1, **fields: str | None) -> httpx2.Response:
         """Search with a selfie."""
         return await self.client.post(
             "/search/", files=form(photo_of(*people, shot=shot), **fields)
@@ -90,9 +89,14 @@ async def make_edge() -> AsyncIterator[MakeEdge]:
     """Makes edges with settings of one's own."""
     clients: list[httpx2.AsyncClient] = []
 
-    def make(*, faces: FakeFaceAnalyzer | None = None, **changes: object) -> Edge:
+    def make(
+        *,
+        faces: FakeFaceAnalyzer | None = None,
+        stores: Stores | None = None,
+        **changes: object,
+    ) -> Edge:
         settings = EdgeSettings(**{"api_key": KEY, **changes})  # type: ignore[arg-type]
-        stores = Stores(MemoryVectorStore(), MemoryRecordStore(), MemoryPhotoStore())
+        stores = stores or Stores(MemoryVectorStore(), MemoryRecordStore(), MemoryPhotoStore())
         analyzer = faces or FakeFaceAnalyzer()
         backend = Backend(build_services(settings, stores, analyzer))
         app = create_app(settings, backend)

@@ -1,0 +1,71 @@
+"""Settings that cannot work stop the start with one line, and never show a secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.settings import EdgeSettings, SettingsError, load_settings
+from edge.use_cases.model import FacesPolicy
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.upper().startswith("EDGE_") or name == "API_KEY":
+            monkeypatch.delenv(name)
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", "k")
+    monkeypatch.setenv("EDGE_SEARCH_FACES", "prominent")
+    monkeypatch.setenv("EDGE_INFERENCE_TARGETS", "a:1, unix:/b ,c:2")
+    settings = load_settings()
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "k"
+    assert settings.search_faces is FacesPolicy.PROMINENT
+    assert settings.targets == ("a:1", "unix:/b", "c:2")
+
+
+def test_flags_go_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_PORT", "1")
+    assert load_settings(port=2).port == 2
+
+
+def test_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", "")
+    assert load_settings().api_key is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("EDGE_PROT", "1", ["EDGE_PROT", "EDGE_PORT"]),
+        ("EDGE_SCORE_TRESHOLD", "1", ["EDGE_SCORE_THRESHOLD"]),
+        ("EDGE_PORT", "70000", ["EDGE_PORT"]),
+        ("EDGE_PORT", "s3cret", ["EDGE_PORT"]),
+        ("EDGE_SCORE_THRESHOLD", "nan", ["EDGE_SCORE_THRESHOLD"]),
+        ("EDGE_SEARCH_FACES", "some", ["EDGE_SEARCH_FACES", "prominent"]),
+        ("EDGE_DEFAULT_TIMEOUT_SECONDS", "60", ["EDGE_MAX_TIMEOUT_SECONDS"]),
+        ("EDGE_INFERENCE_TARGETS", " , ", ["EDGE_INFERENCE_TARGETS"]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: list[str]
+) -> None:
+    monkeypatch.setenv("API_KEY", "s3cret")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "s3cret" not in message
+    for word in words:
+        assert word in message
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    for name, field in EdgeSettings.model_fields.items():
+        assert field.description, name
+        assert field.description.rstrip().endswith((".", ")")), name
