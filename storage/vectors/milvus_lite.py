@@ -38,7 +38,8 @@ T = TypeVar("T")
 # passes earlier would let the next write begin while this one still runs.
 _TIMEOUT_SECONDS = 300.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_PROBE_BYTES = 4_096
+# Less than that and it is not worth opening the folder again after a write that found it full.
+_PROBE_BYTES = 256 * 1_024
 
 
 class MilvusLite:
