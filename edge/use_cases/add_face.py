@@ -134,8 +134,8 @@ class AddFace:
         vector = FaceVector(face.face_id, revision.photo, revision.id, embedding)
         await self._vectors.add(space, [vector])
         indexed = await self._records.index_face(face.face_id, space)
-        if self._sweep is not None:
-            self._sweep.soon()
+        if self._sweep is not None and revision.state is RevisionState.STAGED:
+            self._sweep.soon()  # the photo may have had other bytes, which are of no use any more
         return FaceAdded(revision.photo, indexed.face, created=indexed.created, model=model)
 
     async def _copied(self, kept: _Kept, collection_id: str) -> _Kept:

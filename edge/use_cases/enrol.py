@@ -39,6 +39,7 @@ class EnrolPhoto:
         self._records = records
         self._spaces = Spaces(vectors, records)
         self._pending = PendingRevisions(records, photos, sweep)
+        self._sweep = sweep
 
     async def __call__(self, photo: PhotoKey, image: bytes, *, replace: bool = True) -> Enrolment:
         """Put the photo into the base, replacing what was there under its name.
@@ -70,6 +71,8 @@ class EnrolPhoto:
                 space=space,
                 replace=replace,
             )
+        if self._sweep is not None and (current is not None or not committed.created):
+            self._sweep.soon()  # one of the two revisions is of no use any more
         return Enrolment(photo=committed.photo, created=committed.created, model=seen.model)
 
 

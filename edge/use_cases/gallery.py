@@ -11,7 +11,7 @@ from edge.use_cases.model import Match
 from storage.identity import PhotoKey, SpaceId
 from storage.records.model import FaceState
 from storage.records.port import RecordStore
-from storage.vectors.port import MAX_LIMIT, Collections, Embedding, Hit, VectorStore
+from storage.vectors.port import MAX_LIMIT, Collections, Embedding, FaceVector, Hit, VectorStore
 from storage.vectors.ranking import exact_scores
 
 # Rows asked for per photo wanted. Most photos of one person show one face above the threshold, so
@@ -19,6 +19,8 @@ from storage.vectors.ranking import exact_scores
 _ROWS_PER_PHOTO = 4
 # A filter naming more photos than this costs an engine more than the rows it saves.
 _MAX_EXCLUDED = 256
+# A photo that is replaced that often during one search is left to the next.
+_SETTLE_TRIES = 3
 
 
 class Gallery:
@@ -93,25 +95,34 @@ class Gallery:
         a photo, whose present faces stand further down, or were added after the rows were read: a
         photo that is being replaced is found before, during and after.
         """
-        if not stale:
-            return {}
-        visible = {
-            face.face_id: face
-            for photo in await self._records.live_photos(sorted(stale))
-            for face in photo.faces
-            if face.state is FaceState.INDEXED and face.space_id == space
-        }
-        if not visible:
-            return {}
-        stored = await self._vectors.fetch(space, sorted(visible))
-        if not stored:
-            return {}
-        scores = exact_scores(np.stack([face.embedding for face in stored]), probe)
-        hits = [
-            Hit(face.face_id, face.photo, face.revision, score)
-            for face, score in zip(stored, scores.tolist(), strict=True)
-        ]
-        return best_face_per_photo([hit for hit in hits if hit.score >= minimum_score], visible)
+        matches: dict[PhotoKey, Match] = {}
+        for _ in range(_SETTLE_TRIES):
+            if not stale:
+                break
+            visible = {
+                face.face_id: (photo.revision.photo, face)
+                for photo in await self._records.live_photos(sorted(stale))
+                for face in photo.faces
+                if face.state is FaceState.INDEXED and face.space_id == space
+            }
+            stored = await self._vectors.fetch(space, sorted(visible)) if visible else ()
+            faces = {face_id: face for face_id, (_, face) in visible.items()}
+            hits = [hit for hit in _hits(stored, probe) if hit.score >= minimum_score]
+            matches |= best_face_per_photo(hits, faces)
+            # Replaced once more between the two lines above, and swept already.
+            gone = visible.keys() - {face.face_id for face in stored}
+            stale = {visible[face_id][0] for face_id in gone}
+        return matches
+
+
+def _hits(faces: Sequence[FaceVector], probe: Embedding) -> Sequence[Hit]:
+    if not faces:
+        return ()
+    scores = exact_scores(np.stack([face.embedding for face in faces]), probe)
+    return [
+        Hit(face.face_id, face.photo, face.revision, score)
+        for face, score in zip(faces, scores.tolist(), strict=True)
+    ]
 
 
 def _is_certain(ranked: Sequence[Match], wanted: int, last: Hit) -> bool:

@@ -45,10 +45,9 @@ class PendingRevisions:
             yield revision
         except BaseException:
             await self._give_up(revision.id)
-            raise
-        finally:
             if self._sweep is not None:
                 self._sweep.soon()
+            raise
 
     async def _give_up(self, revision: RevisionId) -> None:
         # In a task of its own: a caller that is cancelled twice must not leave it half-way.

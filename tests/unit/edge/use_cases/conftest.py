@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +17,16 @@ from edge.use_cases.remove import RemovePhotos
 from edge.use_cases.search import SearchPhotos
 from edge.use_cases.sweep import Sweep, SweepSettings
 from storage.identity import PhotoKey
+from storage.photos.folder import FolderPhotoStore
 from storage.photos.memory import MemoryPhotoStore
 from storage.photos.port import PhotoStore
+from storage.records.engines import sqlite_url
 from storage.records.memory import MemoryRecordStore
 from storage.records.port import RecordStore
+from storage.records.sql import SqlRecordStore
 from storage.vectors.memory import MemoryVectorStore
 from storage.vectors.port import VectorStore
+from storage.vectors.resident import ResidentVectorStore
 from tests.unit.edge.fakes import MODEL, FakeFaceAnalyzer, Steps, photo_of, stepping
 
 
@@ -29,17 +35,17 @@ class Base:
     """The stores, each with its steps, and the use cases over them."""
 
     faces: FakeFaceAnalyzer = field(default_factory=FakeFaceAnalyzer)
+    vectors: VectorStore = field(default_factory=MemoryVectorStore)
+    records: RecordStore = field(default_factory=MemoryRecordStore)
+    photos: PhotoStore = field(default_factory=MemoryPhotoStore)
 
     def __post_init__(self) -> None:
-        self.vectors: VectorStore
-        self.records: RecordStore
-        self.photos: PhotoStore
         self.vector_steps: Steps
         self.record_steps: Steps
         self.photo_steps: Steps
-        self.vectors, self.vector_steps = stepping(MemoryVectorStore())
-        self.records, self.record_steps = stepping(MemoryRecordStore())
-        self.photos, self.photo_steps = stepping(MemoryPhotoStore())
+        self.vectors, self.vector_steps = stepping(self.vectors)
+        self.records, self.record_steps = stepping(self.records)
+        self.photos, self.photo_steps = stepping(self.photos)
         self.sweep = Sweep(
             self.records, self.vectors, self.photos, SweepSettings(orphans_seconds=0.0)
         )
@@ -75,6 +81,23 @@ def key(photo_id: str, collection_id: str = "") -> PhotoKey:
     return PhotoKey(collection_id, photo_id)
 
 
-@pytest.fixture
-def base() -> Base:
-    return Base()
+@pytest.fixture(params=["memory"])
+async def base(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Base]:
+    """A base in memory; `EVERY_BASE` on a test asks for what people run too."""
+    if request.param == "memory":
+        base = Base()
+    else:
+        base = Base(
+            vectors=ResidentVectorStore(MemoryVectorStore()),
+            records=await SqlRecordStore.open(
+                sqlite_url(tmp_path / "records.sqlite").render_as_string(), timeout_seconds=30
+            ),
+            photos=FolderPhotoStore(tmp_path / "photos"),
+        )
+    yield base
+    await base.vectors.close()
+    await base.records.close()
+    await base.photos.close()
+
+
+EVERY_BASE = pytest.mark.parametrize("base", ["memory", "sqlite, folder, resident"], indirect=True)

@@ -19,7 +19,7 @@ from storage.errors import (
 )
 from storage.records.model import FaceState, PhotoStatus
 from tests.unit.edge.fakes import OTHER_MODEL, Gate, Steps, failing, photo_of
-from tests.unit.edge.use_cases.conftest import Base, key
+from tests.unit.edge.use_cases.conftest import EVERY_BASE, Base, key
 
 PHOTO = key("IMG_1")
 
@@ -64,6 +64,7 @@ async def test_lost_bytes_are_written_again(base: Base) -> None:
     assert await base.read.image("IMG_1", None, None) == photo_of("anna")
 
 
+@EVERY_BASE
 async def test_other_bytes_under_a_known_name_replace_the_photo_whole(base: Base) -> None:
     await base.enrol(PHOTO, photo_of("anna", "bob"))
     await base.enrol(PHOTO, photo_of("carol"))
@@ -85,6 +86,7 @@ async def test_a_photo_that_is_there_is_refused_before_inference_if_it_must_not_
     assert await base.found("anna") == ["IMG_1"]
 
 
+@EVERY_BASE
 async def test_of_two_that_must_not_replace_the_later_one_is_refused(base: Base) -> None:
     base.faces.on_analyze = gate = Gate()
     late = asyncio.create_task(base.enrol(PHOTO, photo_of("bob"), replace=False))
@@ -98,6 +100,7 @@ async def test_of_two_that_must_not_replace_the_later_one_is_refused(base: Base)
     assert await base.found("bob") == []
 
 
+@EVERY_BASE
 async def test_the_same_enrolment_twenty_times_at_once_is_one_photo_with_its_faces_once(
     base: Base,
 ) -> None:
@@ -118,6 +121,7 @@ async def test_the_same_enrolment_twenty_times_at_once_is_one_photo_with_its_fac
     assert await base.photos_stored() == 1
 
 
+@EVERY_BASE
 async def test_of_two_photos_for_one_name_at_once_one_is_there_whole(base: Base) -> None:
     both_there = asyncio.Barrier(2)
 
@@ -135,6 +139,7 @@ async def test_of_two_photos_for_one_name_at_once_one_is_there_whole(base: Base)
     assert image == (photo_of("anna", "bob") if found[0] else photo_of("carol", "dave"))
 
 
+@EVERY_BASE
 async def test_a_removal_during_an_enrolment_leaves_nothing_of_it(base: Base) -> None:
     base.vector_steps.after["add"] = gate = Gate()
     enrolling = asyncio.create_task(base.enrol(PHOTO, photo_of("anna")))
@@ -179,6 +184,7 @@ async def test_whatever_fails_on_the_way_the_former_photo_stays_and_nothing_else
     assert await base.photos_stored() == 1
 
 
+@EVERY_BASE
 @pytest.mark.parametrize("step", ["begin", "put", "analyze", "add", "commit_live"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_client_that_goes_away_leaves_no_trace_or_a_finished_photo(

@@ -152,12 +152,21 @@ async def test_a_sweep_that_is_asked_for_runs_soon_and_many_requests_make_one(ba
     assert [report.collected for report in reports] == [1]
 
 
-async def test_every_write_asks_for_a_sweep(base: Base) -> None:
+async def test_what_leaves_garbage_asks_for_a_sweep_and_what_does_not_does_not(
+    base: Base,
+) -> None:
     asked: list[str] = []
     base.sweep.soon = lambda: asked.append("soon")  # type: ignore[method-assign]  # a spy
     await base.enrol(key("IMG_1"), photo_of("anna"))
+    assert len(asked) == 0
+    await base.enrol(key("IMG_1"), photo_of("bob"))
+    assert len(asked) == 1
     base.faces.errors = [InferenceUnavailable("away")]
     with pytest.raises(InferenceUnavailable):
         await base.enrol(key("IMG_2"), photo_of("bob"))
-    await base.remove.one("IMG_1", None, None)
+    assert len(asked) == 2
+    detected = await base.detect(key("IMG_1"), photo_of("carol"))
+    await base.add_face.by_face(detected.photo.faces[0].face_id, None, None)
     assert len(asked) == 3
+    await base.remove.one("IMG_1", None, None)
+    assert len(asked) == 4
