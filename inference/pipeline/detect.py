@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from inference.errors import ModelFault
+from inference.errors import ModelFault, PackError
 from inference.models.graphs import ANCHORS_PER_CELL, STRIDES, DetectorGraph, RowOrder
 from inference.pipeline.boxes import (
     anchors,
@@ -46,16 +46,18 @@ class Detector:
     def load(cls, graph: DetectorGraph, make_session: SessionFactory) -> Detector:
         """A detector that runs batches if a random batch gives what single runs give.
 
-        Raises ModelFault if even a single run does not give SCRFD's rows, and what the factory
-        raises.
+        Raises PackError if the network does not run or does not give SCRFD's rows, and DeviceError.
         """
-        single = cls(graph, make_session())
         size = graph.fixed_size if graph.fixed_size is not None else CHECK_SIZE
         noise = np.random.default_rng(seed=1).integers(
             0, 256, (CHECK_BATCH, size, size, 3), dtype=np.uint8
         )
         inputs = [DetectorInput(pixels, scale=1.0, left=0.0, top=0.0) for pixels in noise]
-        expected = [single._heads([one])[0] for one in inputs]
+        try:
+            single = cls(graph, make_session())
+            expected = [single._heads([one])[0] for one in inputs]
+        except (ModelFault, PackError) as error:
+            raise PackError(f"{graph.file.name}: {error}") from error
         if graph.row_order is RowOrder.UNKNOWN:
             return single
         batched = cls(graph, single.session, batched=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from inference.errors import ModelFault
+from inference.errors import ModelFault, PackError
 from inference.models.graphs import RecogniserGraph
 from inference.pipeline.faces import CROP_SIZE, FloatArray, Pixels
 from inference.sessions.session import Session, SessionFactory
@@ -31,13 +31,16 @@ class Recogniser:
     def load(cls, graph: RecogniserGraph, make_session: SessionFactory) -> Recogniser:
         """A recogniser that runs batches if a random batch gives what single runs give.
 
-        Raises ModelFault if even a single run gives no embedding, and what the factory raises.
+        Raises PackError if the network does not run or gives no embeddings, and DeviceError.
         """
-        single = cls(graph, make_session())
         noise = np.random.default_rng(seed=1).integers(
             0, 256, (CHECK_BATCH, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8
         )
-        expected = single.embed(list(noise))
+        try:
+            single = cls(graph, make_session())
+            expected = single.embed(list(noise))
+        except (ModelFault, PackError) as error:
+            raise PackError(f"{graph.file.name}: {error}") from error
         batched = cls(graph, single.session, batched=True)
         try:
             found = batched.embed(list(noise))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.errors import ModelFault
+from inference.errors import ModelFault, PackError
 from inference.models.graphs import DETECTOR_DEFAULT, DetectorGraph, RowOrder, read_graph
 from inference.models.pack import Pack
 from inference.pipeline.decode import decode
@@ -182,6 +182,16 @@ def test_boxes_and_landmarks_of_a_region_are_in_the_frame_of_the_photo(
 
     assert np.abs(part.boxes[0] - whole.boxes[0]).max() < 0.08 * (x2 - x1)
     assert np.abs(part.landmarks[0] - whole.landmarks[0]).max() < 0.08 * (x2 - x1)
+
+
+def test_a_network_that_is_no_scrfd_after_all_is_refused_by_name(
+    pack_like: DetectorGraph,
+) -> None:
+    def short(feeds: Feeds) -> list[FloatArray]:
+        return [rows[:-2] for rows in detector_rows([1], next(iter(feeds.values())).shape[-1], 0.9)]
+
+    with pytest.raises(PackError, match=r"det\.onnx: the detector gave"):
+        Detector.load(pack_like, lambda: fake_detector(answer=short))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.errors import ModelFault
+from inference.errors import ModelFault, PackError
 from inference.models.graphs import RECOGNISER_DEFAULT, RecogniserGraph, read_graph
 from inference.pipeline.embed import Recogniser
 from inference.pipeline.faces import Pixels
@@ -102,6 +102,13 @@ def test_an_embedding_without_direction_is_a_fault_of_the_model(
 def test_embeddings_of_another_length_are_a_fault_of_the_model(graph: RecogniserGraph) -> None:
     with pytest.raises(ModelFault, match="gave"):
         Recogniser(graph, fake_recogniser(dim=4)).embed(crops(1))
+
+
+def test_a_network_of_another_dim_than_it_declares_is_refused_by_name(
+    graph: RecogniserGraph,
+) -> None:
+    with pytest.raises(PackError, match=r"rec\.onnx: the recogniser gave"):
+        Recogniser.load(graph, lambda: fake_recogniser(dim=4))
 
 
 @pytest.mark.pack
