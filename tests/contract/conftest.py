@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -43,7 +42,15 @@ async def sql_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "records.sqlite").render_as_string()
     server: PostgresServer = request.getfixturevalue("postgres")
-    return await server.new_database(secrets.token_hex(8))
+    return await server.empty_database()
+
+
+@pytest.fixture
+async def sql_store(sql_url: str) -> AsyncIterator[SqlRecordStore]:
+    """Empty records in a database."""
+    store = await SqlRecordStore.open(sql_url, timeout_seconds=30)
+    yield store
+    await store.close()
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
@@ -59,7 +66,7 @@ async def open_records(
         url = sqlite_url(tmp_path / "records.sqlite").render_as_string()
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
-        url = await server.new_database(secrets.token_hex(8))
+        url = await server.empty_database()
 
     async def open_() -> RecordStore:
         # Long enough for a machine that is busy with something else.
