@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from edge.errors import DeadlineExceeded
-
 # Seconds of time.monotonic() at which nobody waits for the answer any more; None: no deadline.
 current_deadline: ContextVar[float | None] = ContextVar("current_deadline", default=None)
 # The request's id, 1–128 visible ASCII characters; None: no request.
@@ -45,9 +43,3 @@ def remaining_seconds() -> float | None:
     """Seconds left, at least 0; None: no deadline."""
     deadline = current_deadline.get()
     return None if deadline is None else max(0.0, deadline - time.monotonic())
-
-
-def ensure_time_left() -> None:
-    """Raise DeadlineExceeded if the deadline has passed: nobody waits for what comes next."""
-    if remaining_seconds() == 0.0:
-        raise DeadlineExceeded("the deadline of the request passed; allow more time and try again")

@@ -2,23 +2,18 @@
 
 import asyncio
 
-import pytest
-
 from edge.deadline import (
     current_deadline,
     current_request_id,
     current_traceparent,
-    ensure_time_left,
     remaining_seconds,
     request_scope,
 )
-from edge.errors import DeadlineExceeded
 
 
 def test_outside_a_request_there_is_no_deadline_and_no_id() -> None:
     assert remaining_seconds() is None
     assert current_request_id.get() is None
-    ensure_time_left()
 
 
 def test_inside_a_request_the_time_left_shrinks_from_the_timeout() -> None:
@@ -36,8 +31,7 @@ def test_a_passed_deadline_is_an_error_and_never_a_negative_time() -> None:
     with request_scope(timeout_seconds=-1.0):
         assert remaining_seconds() == 0.0
         with pytest.raises(DeadlineExceeded):
-            ensure_time_left()
-
+        
 
 async def test_two_requests_at_once_do_not_see_each_others_ids() -> None:
     both_inside = asyncio.Barrier(2)
