@@ -110,14 +110,14 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
             "detector",
             detectors,
             workers=settings.session_count,
-            policy=settings.batch_policy,
+            policy=settings.detector_policy,
             observer=metrics.queue("detector"),
         ) as detector,
         Batcher[Pixels, FloatArray](
             "recogniser",
             recognisers,
             workers=settings.session_count,
-            policy=settings.batch_policy,
+            policy=settings.recogniser_policy,
             observer=metrics.queue("recogniser"),
         ) as recogniser,
     ):

@@ -1,8 +1,9 @@
 """Which waiting items make the next batch: the policy, without a clock or a task of its own.
 
-Items of one shape can share a session run. Inside a shape the callers take turns, one item each, so
-that a call with one photo does not wait behind a call with sixty-four; between shapes the one whose
-oldest item has waited longest goes first, so that no shape starves.
+Items of one shape can share a session run. The callers take turns: the one whose turn it is brings
+its oldest item, and with it the shape of the batch; the others fill the batch with items of that
+shape, one each and again. So a call with one photo does not wait behind a call with sixty-four, and
+no shape starves.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class _Entry(Generic[T]):
 
 
 class FairQueue(Generic[T]):
-    """Waiting items by shape and caller.
+    """Waiting items by caller and shape.
 
     is_wanted: whether somebody still waits for the item, at a time.
     """
@@ -69,8 +70,8 @@ class FairQueue(Generic[T]):
     def __init__(self, policy: BatchPolicy, is_wanted: Callable[[T, float], bool]) -> None:
         self._policy = policy
         self._is_wanted = is_wanted
-        # Callers in turn order: the first one is next, and goes to the end when it was served.
-        self._shapes: dict[Hashable, OrderedDict[Hashable, deque[_Entry[T]]]] = {}
+        # In turn order: the first caller is next, and goes to the end when it was served.
+        self._callers: OrderedDict[Hashable, dict[Hashable, deque[_Entry[T]]]] = OrderedDict()
         self._sizes: dict[Hashable, int] = {}
 
     def __len__(self) -> int:
@@ -78,13 +79,13 @@ class FairQueue(Generic[T]):
 
     def put(self, item: T, *, shape: Hashable, caller: Hashable, now: float) -> None:
         """Add an item behind the others of its caller."""
-        lanes = self._shapes.setdefault(shape, OrderedDict())
-        lanes.setdefault(caller, deque()).append(_Entry(now, item))
+        lanes = self._callers.setdefault(caller, {})
+        lanes.setdefault(shape, deque()).append(_Entry(now, item))
         self._sizes[shape] = self._sizes.get(shape, 0) + 1
 
     def ready_at(self) -> float | None:
         """When the next batch can be drawn: in the past if at once, None if nothing waits."""
-        return min((self._shape_ready_at(shape) for shape in self._shapes), default=None)
+        return min((self._shape_ready_at(shape) for shape in self._sizes), default=None)
 
     def draw(self, now: float) -> Drawn[T]:
         """Take the next batch out of the queue.
@@ -92,35 +93,46 @@ class FairQueue(Generic[T]):
         Items that nobody wants leave it too, and take no place in the batch.
         """
         unwanted: list[T] = []
-        while True:
-            ready = [s for s in self._shapes if self._shape_ready_at(s) <= now]
-            if not ready:
-                return Drawn((), unwanted)
+        while ready := self._ready_shapes(now):
+            shape = self._shape_in_turn(ready)
             batch: list[T] = []
-            shape = min(ready, key=self._oldest)
-            while len(batch) < self._policy.max_batch and shape in self._shapes:
-                item = self._next_in_turn(shape)
-                (batch if self._is_wanted(item, now) else unwanted).append(item)
+            while len(batch) < self._policy.max_batch and shape in self._sizes:
+                for caller in [c for c, lanes in self._callers.items() if shape in lanes]:
+                    item = self._take(caller, shape)
+                    (batch if self._is_wanted(item, now) else unwanted).append(item)
+                    if len(batch) == self._policy.max_batch:
+                        break
             if batch:
                 return Drawn(batch, unwanted)
+        return Drawn((), unwanted)
 
-    def _oldest(self, shape: Hashable) -> float:
-        return min(lane[0].queued_at for lane in self._shapes[shape].values())
+    def _ready_shapes(self, now: float) -> set[Hashable]:
+        return {shape for shape in self._sizes if self._shape_ready_at(shape) <= now}
+
+    def _shape_in_turn(self, ready: set[Hashable]) -> Hashable:
+        """The shape of the oldest item of the first caller that has a ready one."""
+        lanes = next(lanes for lanes in self._callers.values() if not ready.isdisjoint(lanes))
+        own = [shape for shape in lanes if shape in ready]
+        return min(own, key=lambda shape: lanes[shape][0].queued_at)
 
     def _shape_ready_at(self, shape: Hashable) -> float:
         if self._sizes[shape] >= self._policy.max_batch:
             return float("-inf")
-        return self._oldest(shape) + self._policy.max_delay_seconds
+        oldest = min(
+            lanes[shape][0].queued_at for lanes in self._callers.values() if shape in lanes
+        )
+        return oldest + self._policy.max_delay_seconds
 
-    def _next_in_turn(self, shape: Hashable) -> T:
-        lanes = self._shapes[shape]
-        caller, lane = next(iter(lanes.items()))
-        entry = lane.popleft()
-        if lane:
-            lanes.move_to_end(caller)
+    def _take(self, caller: Hashable, shape: Hashable) -> T:
+        lanes = self._callers[caller]
+        entry = lanes[shape].popleft()
+        if not lanes[shape]:
+            del lanes[shape]
+        if lanes:
+            self._callers.move_to_end(caller)
         else:
-            del lanes[caller]
+            del self._callers[caller]
         self._sizes[shape] -= 1
-        if not lanes:
-            del self._shapes[shape], self._sizes[shape]
+        if not self._sizes[shape]:
+            del self._sizes[shape]
         return entry.item

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -46,6 +48,7 @@ async def listening(
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = _bind(server, f"{host}:{settings.port}", credentials)
     if settings.unix_socket:
+        _check_folder(Path(settings.unix_socket))
         _bind(server, f"unix:{settings.unix_socket}", credentials)
     await server.start()
     try:
@@ -70,6 +73,12 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
+def _check_folder(unix_socket: Path) -> None:
+    folder = unix_socket.absolute().parent
+    if not folder.is_dir():
+        raise StartError(f"INFERENCE_UNIX_SOCKET: there is no folder {folder}")
+
+
 def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
     try:
         if credentials is None:
@@ -87,6 +96,16 @@ def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
     try:
         pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
         client_ca = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+        # gRPC would only say that it cannot listen.
+        trial = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trial.load_cert_chain(settings.tls_cert, settings.tls_key)
+        if settings.tls_client_ca is not None:
+            trial.load_verify_locations(settings.tls_client_ca)
+    except ssl.SSLError as error:
+        raise StartError(
+            "INFERENCE_TLS_CERT, _KEY and _CLIENT_CA must be PEM files, and the key that of the "
+            f"certificate ({error.reason or error.strerror})"
+        ) from error
     except OSError as error:
         raise StartError(f"cannot read {error.filename}: {error.strerror}") from error
     return grpc.ssl_server_credentials(

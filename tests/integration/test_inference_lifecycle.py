@@ -133,6 +133,16 @@ class TestRefusesToStart:
         )
         assert "/nowhere" in line
 
+    def test_when_the_certificate_is_none(self, pack_dir: Path, tmp_path: Path) -> None:
+        junk = tmp_path / "junk.pem"
+        junk.write_text("junk")
+        line = self.refusal(inference_environment(pack_dir, TLS_CERT=str(junk), TLS_KEY=str(junk)))
+        assert "INFERENCE_TLS_CERT" in line
+
+    def test_when_the_folder_of_the_socket_is_missing(self, pack_dir: Path) -> None:
+        line = self.refusal(inference_environment(pack_dir, UNIX_SOCKET="/nowhere/x.sock"))
+        assert "/nowhere" in line
+
 
 class TestStarts:
     def test_health_says_not_serving_and_calls_are_unavailable_until_models_are_warm(

@@ -47,14 +47,25 @@ def test_callers_keep_their_turn_from_batch_to_batch() -> None:
     assert drawn == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_the_shape_that_waited_longest_goes_first_and_alone() -> None:
+def test_a_caller_brings_the_shape_of_its_oldest_item_and_shapes_never_mix() -> None:
     waiting = queue(max_batch=8)
+    waiting.put(Item("old"), shape=320, caller="a", now=1.0)
     waiting.put(Item("new"), shape=640, caller="a", now=2.0)
-    waiting.put(Item("old"), shape=320, caller="b", now=1.0)
 
     assert names(waiting.draw(now=3.0).batch) == ["old"]
     assert names(waiting.draw(now=3.0).batch) == ["new"]
     assert waiting.draw(now=3.0).batch == ()
+
+
+def test_a_call_that_comes_late_does_not_wait_for_every_shape_of_a_large_one() -> None:
+    waiting = queue(max_batch=2)
+    for shape in (640, 320, 128):
+        for n in range(16):
+            waiting.put(Item(f"large{shape}/{n}"), shape=shape, caller="large", now=0.0)
+    waiting.put(Item("late"), shape=128, caller="late", now=1.0)
+
+    assert names(waiting.draw(now=1.0).batch) == ["large640/0", "large640/1"]
+    assert names(waiting.draw(now=1.0).batch) == ["late", "large128/0"]
 
 
 def test_an_item_nobody_waits_for_takes_no_place_in_a_batch() -> None:

@@ -63,10 +63,10 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_cpu_pads_no_batches_and_a_gpu_does() -> None:
-    assert load_settings(device="cpu").batch_policy.buckets == ()
-    assert load_settings(device="cuda:0").batch_policy.buckets == (1, 2, 4, 8, 16, 32)
-    assert load_settings(device="cuda:0", buckets="none").batch_policy.buckets == ()
-    assert load_settings(device="cpu", buckets="1,4").batch_policy.buckets == (1, 4)
+    assert load_settings(device="cpu").detector_policy.buckets == ()
+    assert load_settings(device="cuda:0").detector_policy.buckets == (1, 2, 4, 8, 16, 32)
+    assert load_settings(device="cuda:0", buckets="none").detector_policy.buckets == ()
+    assert load_settings(device="cpu", buckets="1,4").detector_policy.buckets == (1, 4)
 
 
 def test_every_setting_says_what_it_is() -> None:
