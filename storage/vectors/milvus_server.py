@@ -33,8 +33,7 @@ class MilvusServer:
 
     def __init__(self, url: str, *, token: str, timeout_seconds: float) -> None:
         """Raises StoreMisconfigured if the URL cannot be one of a Milvus server."""
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_server(url):
             msg = (
                 f"STORAGE_VECTORS_URL is {url!r}: it must be http://host:port or https://host:port"
             )
@@ -105,3 +104,11 @@ class MilvusServer:
                 except FAILURES as error:
                     raise translate(error, False) from error
             return self._client
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port out of range
+        return False

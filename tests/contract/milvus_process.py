@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,10 @@ class MilvusProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def send(self, sent: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(sent)
 
     def _is_listening(self) -> bool:
         with socket.socket() as client:

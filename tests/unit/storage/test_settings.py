@@ -1,0 +1,123 @@
+"""Settings of the stores: what is unknown, impossible or contradictory stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storage.errors import StoreMisconfigured
+from storage.settings import PREFIX, StorageSettings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in StorageSettings.model_fields:
+        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+
+
+def test_without_settings_everything_is_in_the_data_folder() -> None:
+    settings = load_settings()
+
+    assert settings.data_dir == Path("data")
+    assert settings.needs_data_dir
+    assert not settings.uses_milvus_server
+
+
+def test_the_environment_is_read_and_flags_go_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_DATA_DIR", "/a")
+    monkeypatch.setenv("STORAGE_VECTORS_URL", "http://milvus:19530")
+    monkeypatch.setenv("STORAGE_VECTORS_TOKEN", "root:Milvus")
+    monkeypatch.setenv("STORAGE_VECTORS_INDEX", "HNSW")
+    monkeypatch.setenv("STORAGE_VECTORS_INDEX_PARAMS", '{"M": 16}')
+    monkeypatch.setenv("STORAGE_TIMEOUT_SECONDS", "")
+
+    settings = load_settings(data_dir="/b")
+
+    assert settings.data_dir == Path("/b")
+    assert settings.uses_milvus_server
+    assert settings.vectors_token.get_secret_value() == "root:Milvus"
+    assert "Milvus" not in repr(settings)
+    assert settings.vectors_index_params == {"M": 16}
+    assert settings.timeout_seconds == 5
+
+
+def test_a_server_for_each_needs_no_data_folder() -> None:
+    settings = load_settings(
+        vectors_url="https://milvus",
+        records_url="postgresql://u:p@host/db",
+        photos_url="file:///photos",
+    )
+
+    assert not settings.needs_data_dir
+
+
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STORAGE_DATADIR", "/a")
+
+    with pytest.raises(StoreMisconfigured, match="STORAGE_DATADIR; did you mean STORAGE_DATA_DIR"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("VECTORS_URL", "milvus:19530", "use http://host:port"),
+        ("VECTORS_URL", "http://", "use http://host:port"),
+        ("VECTORS_URL", "http://host:99999", "no URL"),
+        ("VECTORS_URL", "vectors.db", "use http://host:port"),
+        ("RECORDS_URL", "mysql://host", "use postgresql://"),
+        ("PHOTOS_URL", "s3://bucket", "use file:///folder"),
+        ("PHOTOS_URL", "file://relative/folder", "use file:///folder"),
+        ("VECTORS_INDEX", "GARBAGE", "Input should be 'FLAT'"),
+        ("VECTORS_INDEX_PARAMS", "{M", "no JSON"),
+        ("VECTORS_CONSISTENCY", "eventually", "'bounded' or 'strong'"),
+        ("TIMEOUT_SECONDS", "0", "greater than 0"),
+        ("TIMEOUT_SECONDS", "nan", "greater than 0|finite"),
+    ],
+)
+def test_an_impossible_value_is_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+
+    with pytest.raises(StoreMisconfigured, match=f"^{PREFIX}{name}: .*({said})") as refused:
+        load_settings()
+
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VECTORS_TOKEN", "root:Milvus"),
+        ("VECTORS_INDEX", "HNSW"),
+        ("VECTORS_INDEX_PARAMS", '{"M": 16}'),
+        ("VECTORS_SEARCH_PARAMS", '{"ef": 16}'),
+    ],
+)
+@pytest.mark.parametrize("url", ["", "memory://"])
+def test_what_is_for_a_server_contradicts_no_server(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, url: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    monkeypatch.setenv("STORAGE_VECTORS_URL", url)
+
+    with pytest.raises(StoreMisconfigured, match=f"{name} is for a Milvus server"):
+        load_settings()
+
+
+def test_a_password_is_not_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_RECORDS_URL", "mysql://user:secret@host")
+
+    with pytest.raises(StoreMisconfigured) as refused:
+        load_settings()
+
+    assert "secret" not in str(refused.value)
+
+
+def test_every_setting_is_described() -> None:
+    for name, field in StorageSettings.model_fields.items():
+        assert field.description, name
