@@ -12,6 +12,7 @@ from edge.backend import Services
 from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
 from edge.jobs import JobHandler, JobWorker, Progress
+from edge.services import lease_owner
 from edge.use_cases.check import CheckBase
 from edge.use_cases.missing_vectors import MissingVectors
 from edge.use_cases.spaces import Spaces
@@ -29,7 +30,11 @@ _log = structlog.get_logger("edge.background")
 @asynccontextmanager
 async def background(services: Services) -> AsyncIterator[None]:
     """Runs them while the block runs."""
-    worker = JobWorker(services.stores.records, {CHECK_JOB: _check_job(services)})
+    worker = JobWorker(
+        services.stores.records,
+        {CHECK_JOB: _check_job(services)},
+        owner=lease_owner(services.stores),
+    )
     tasks = [
         asyncio.create_task(services.sweep.run(), name="sweep"),
         asyncio.create_task(worker.run(), name="jobs"),

@@ -30,15 +30,20 @@ class JobWorker:
         records: RecordStore,
         handlers: Mapping[str, JobHandler],
         *,
+        owner: str | None = None,
         poll_seconds: float = 1.0,
         lease_seconds: float = 30.0,
     ) -> None:
-        """`handlers`: what to do by kind of job."""
+        """A worker.
+
+        handlers: what to do by kind of job. owner: who holds the lease; the same one after a
+        restart takes it over at once.
+        """
         self._records = records
         self._handlers = handlers
         self._poll_seconds = poll_seconds
         self._lease_seconds = lease_seconds
-        self._owner = uuid.uuid4().hex
+        self._owner = owner or uuid.uuid4().hex
         self._job: Job | None = None
 
     async def run(self) -> None:

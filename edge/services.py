@@ -16,6 +16,15 @@ from edge.use_cases.sweep import Sweep, SweepSettings
 from storage.open import Stores
 
 
+def lease_owner(stores: Stores) -> str | None:
+    """Who this edge is to the leases; None: somebody new.
+
+    Where the base can have one edge only, a lease that is still held is of one that died. Waiting
+    for it to lapse would leave the base without its worker.
+    """
+    return "the only edge" if stores.are_exclusive else None
+
+
 def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) -> Services:
     """Everything the routes call."""
     vectors, records, photos = stores.vectors, stores.records, stores.photos
@@ -28,6 +37,7 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
             pending_seconds=2 * settings.max_timeout_seconds,
             staged_seconds=settings.staged_hours * 3600,
         ),
+        owner=lease_owner(stores),
     )
     api_key = None if settings.api_key is None else settings.api_key.get_secret_value()
     return Services(

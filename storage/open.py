@@ -34,6 +34,8 @@ class Stores:
     vectors: VectorStore
     records: RecordStore
     photos: PhotoStore
+    are_exclusive: bool = False
+    """Whether no other process can be at this base: the lock of a Lite folder proves it."""
 
 
 @asynccontextmanager
@@ -54,7 +56,8 @@ async def open_stores(settings: StorageSettings) -> AsyncIterator[Stores]:
         opened.push_async_callback(records.close)
         photos = await _open_photos(settings)
         opened.push_async_callback(photos.close)
-        yield Stores(await opening, records, photos)
+        vectors = await opening
+        yield Stores(vectors, records, photos, isinstance(vectors, ResidentVectorStore))
 
 
 @asynccontextmanager

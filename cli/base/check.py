@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from edge.inference_client import GrpcFaceAnalyzer
 from edge.jobs import JOBS_LEASE
 from edge.use_cases.check import CheckBase, CheckReport
 from edge.use_cases.model import FaceAnalyzer
+from storage.errors import StoreLocked
 from storage.open import Stores, open_stores
 from storage.records.model import Job, JobState
 from storage.records.port import RecordStore
 
 _POLL_SECONDS = 0.3
+_START_SECONDS = 30.0
+"""How long a service may take from opening the base to running jobs."""
 
 Progress = Callable[[int, int | None], None]
 
@@ -74,12 +78,26 @@ async def check_base(order: CheckOrder) -> CheckResult:
             bar.update(task, completed=done, total=total)
 
         async with records_of(order.data_dir) as records:
-            figures = None
-            if await records.lease_held(JOBS_LEASE):
-                figures = await ask_service(records, order.is_repair, advance)
-        if figures is None:
-            figures = await _check_by_itself(order, advance)
+            figures = await _check_by_whoever_can(records, order, advance)
     return CheckResult(figures)
+
+
+async def _check_by_whoever_can(
+    records: RecordStore, order: CheckOrder, advance: Progress
+) -> Mapping[str, object]:
+    until = time.monotonic() + _START_SECONDS
+    while True:
+        if await records.lease_held(JOBS_LEASE):
+            figures = await ask_service(records, order.is_repair, advance)
+            if figures is not None:
+                return figures
+        try:
+            return await _check_by_itself(order, advance)
+        except StoreLocked:
+            # A service that is starting or stopping: it has the folder, and no lease.
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def ask_service(

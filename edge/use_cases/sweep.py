@@ -74,16 +74,18 @@ class Sweep:
         photos: PhotoStore,
         settings: SweepSettings | None = None,
         *,
+        owner: str | None = None,
         report_to: Callable[[SweepReport], None] = _to_nobody,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`owner`: who holds the lease; the same one after a restart takes it over at once."""
         self._records = records
         self._vectors = vectors
         self._photos = photos
         self._settings = settings or SweepSettings()
         self._report_to = report_to
         self._clock = clock
-        self._owner = uuid.uuid4().hex
+        self._owner = owner or uuid.uuid4().hex
         self._asked_for = asyncio.Event()
         self._next_orphans = clock() + self._settings.orphans_seconds
 

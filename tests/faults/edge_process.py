@@ -32,6 +32,7 @@ async def crashing_stores(settings: StorageSettings) -> AsyncIterator[Stores]:
             cast("VectorStore", CrashingPort("vectors", stores.vectors, crash)),
             cast("RecordStore", CrashingPort("records", stores.records, crash)),
             cast("PhotoStore", CrashingPort("photos", stores.photos, crash)),
+            stores.are_exclusive,
         )
 
 

@@ -158,7 +158,7 @@ def assert_base_is(client: Client, base: Base, images: list[bytes], data: Path) 
     for name, index in base.acknowledged.items():
         assert client.http.get(f"/photos/{name}/image").content == images[index]
     for index, image in enumerate(images):
-        found = client.search(image, score_threshold=0.99, top_k=50)["results"]
+        found = client.search(image, score_threshold=0.9, top_k=50)["results"]
         assert {row["photo_id"] for row in found} == {
             name for name, own in base.acknowledged.items() if own == index
         }
