@@ -106,14 +106,8 @@ def photo_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics)
             metrics.faces_indexed.inc(len(enrolment.photo.faces))
         return json_answer(_put_answer(enrolment, incoming.facts.request_id))
 
-    @router.get(
-        "/photos/image",
-        operation_id="get_image_by_query",
-        summary="The bytes of a photo, its name not in the path",
-        response_class=Response,
-        responses={**_IMAGE_ANSWER, **_IMAGE_PROBLEMS},
-        openapi_extra={"security": [{"key": []}], "parameters": _BY_QUERY},
-    )
+    # Not in the document: there it would hide that a photo may be named "image".
+    @router.get("/photos/image", include_in_schema=False)
     async def get_image_by_query(request: Request) -> Response:
         """Without `photo_id` in the query this is the record of the photo named `image`."""
         caller_of(request.scope).require(Scope.SEARCH)
@@ -134,7 +128,7 @@ def photo_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics)
         openapi_extra={"security": [{"key": []}], "parameters": _BY_PATH},
     )
     async def get_image(request: Request) -> Response:
-        """As they came."""
+        """As they came. `GET /photos/image?photo_id=` answers likewise."""
         caller_of(request.scope).require(Scope.SEARCH)
         incoming = await read_request(
             request, (ONE_OF_COLLECTION_ID,), field_bytes=settings.max_field_bytes
