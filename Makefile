@@ -4,12 +4,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
-# A folder that is a pack or holds packs, such as MODELS=~/models. Empty: looked for, then fetched.
+# A folder that is a pack or holds packs, such as MODELS=~/models. Empty: the test data beside the
+# checkout if it is there, then what `models pull` put in ~/.insightface/models, then a download.
 MODELS ?=
+SHARED := $(or $(FACESEARCH_SHARED),../shared)
+PACK := $(or $(MODELS),$(wildcard $(SHARED)/models/mbf128))
 # A folder of your own photos for the demo.
 PHOTOS ?=
 PYTEST ?= $(BIN)/python -m pytest
-export FACESEARCH_MODELS := $(MODELS)
+export FACESEARCH_MODELS := $(PACK)
 
 .DEFAULT_GOAL := help
 
@@ -42,7 +45,7 @@ setup: $(STAMPS)/setup ## Make .venv with the `facesearch` command in it
 
 .PHONY: demo
 demo: $(STAMPS)/setup ## Enrol real photos, search with selfies, write a contact sheet (MODELS=dir, PHOTOS=dir)
-	@$(BIN)/python -m tests.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+	@$(BIN)/facesearch demo $(if $(PACK),--models-dir "$(PACK)") $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 .PHONY: run
 run: $(STAMPS)/setup ## Run the service on this machine (data in ./data)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import check, edge, evaluate, index, inference, keys, models, search, up
+from cli import check, demo, edge, evaluate, index, inference, keys, models, search, up
 from cli.console import print_error
 from cli.errors import CommandError, ExitCode
 from cli.help import examples, unwrap
@@ -67,6 +67,7 @@ app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
 app.command("index", rich_help_panel=PHOTOS, epilog=index.EXAMPLES)(index.index)
 app.command("search", rich_help_panel=PHOTOS, epilog=search.EXAMPLES)(search.search)
 app.command("check", rich_help_panel=PHOTOS, epilog=check.EXAMPLES)(check.check)
+app.command("demo", rich_help_panel=PHOTOS, epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models", rich_help_panel=MODELS)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=MODELS)
 

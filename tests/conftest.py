@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from inference.errors import PackError
+from inference.models.pull import pull
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -28,7 +31,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def pack_dir() -> Path:
-    """A pack of real weights: of MODELS=dir, else the shared one, else a pulled one."""
+    """A pack of real weights: of MODELS=dir, else the shared one, else a pulled one, else pulled."""
     shared = Path(os.environ.get("FACESEARCH_SHARED") or ROOT.parent / "shared").resolve()
     candidates = [
         Path(os.environ["FACESEARCH_MODELS"]) if os.environ.get("FACESEARCH_MODELS") else None,
@@ -41,5 +44,8 @@ def pack_dir() -> Path:
         for place in (folder, *sorted(p for p in folder.glob("*") if p.is_dir())):
             if any(place.glob("det_*.onnx")) or (place / "pack.toml").is_file():
                 return place.resolve()
-    missing("no pack of weights: set MODELS=dir, or run: facesearch models pull buffalo_s")
+    try:
+        return pull("buffalo_s")
+    except PackError as error:
+        missing(f"no pack of weights: set MODELS=dir. Fetching one did not work: {error}")
     raise AssertionError

@@ -1,0 +1,1 @@
+"""The demo: real photos in, selfies cut from other versions of them, and what was found."""
