@@ -31,7 +31,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def pack_dir() -> Path:
-    """A pack of real weights: of MODELS=dir, else the shared one, else a pulled one, else pulled."""
+    """A pack of real weights: of MODELS=dir, else the shared one, else a pulled one."""
     shared = Path(os.environ.get("FACESEARCH_SHARED") or ROOT.parent / "shared").resolve()
     candidates = [
         Path(os.environ["FACESEARCH_MODELS"]) if os.environ.get("FACESEARCH_MODELS") else None,
