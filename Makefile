@@ -76,6 +76,10 @@ check: lint test ## lint and test
 proto: $(STAMPS)/dev ## Write the Python code of the contract anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/generate.sh
 
+.PHONY: docs
+docs: $(STAMPS)/dev ## Write docs/configuration.md and .env.example anew
+	@$(BIN)/python -m tests.unit.docs.configuration_page
+
 .PHONY: hook
 hook: ## Install `make fast` as git's pre-commit hook
 	@printf '#!/bin/sh\nexec make fast\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
