@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,10 @@ class RequestFacts:
     @property
     def elapsed_seconds(self) -> float:
         return time.perf_counter() - self.started
+
+
+# For whoever is called by a route and knows no scope; None: no request (the sweep, a job).
+current_facts: ContextVar[RequestFacts | None] = ContextVar("current_facts", default=None)
 
 
 def attach(scope: MutableMapping[str, Any], facts: RequestFacts) -> None:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from edge.errors import StartRefused
+from edge.http_protocol import BoundedHeadProtocol
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 65  # longer than the 60 s of common load balancers, which must close first
@@ -46,7 +47,7 @@ async def serving(
         uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=BoundedHeadProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge.backend import Services
 from edge.keys import KeyRing
 from edge.settings import EdgeSettings
+from edge.timed_faces import TimedFaces
 from edge.use_cases.add_face import AddFace
 from edge.use_cases.detect import DetectFaces
 from edge.use_cases.enrol import EnrolPhoto
@@ -27,6 +28,7 @@ def lease_owner(stores: Stores) -> str | None:
 
 def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) -> Services:
     """Everything the routes call."""
+    faces = TimedFaces(faces)
     vectors, records, photos = stores.vectors, stores.records, stores.photos
     sweep = Sweep(
         records,

@@ -8,7 +8,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.facts import RequestFacts, attach
+from edge.facts import RequestFacts, attach, current_facts
 
 HEADER = "X-Request-Id"
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
@@ -26,11 +26,16 @@ class RequestId:
             return
         sent = Headers(scope=scope).get(HEADER, "")
         request_id = sent if _VISIBLE_ASCII.fullmatch(sent) else uuid.uuid4().hex
-        attach(scope, RequestFacts(request_id))
+        facts = RequestFacts(request_id)
+        attach(scope, facts)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        token = current_facts.set(facts)
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            current_facts.reset(token)

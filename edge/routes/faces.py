@@ -95,7 +95,6 @@ def face_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics) 
             answer = _kept(enrolment, incoming.facts.request_id)
         else:
             detection = await backend.services.detect.preview(photo, image)
-            incoming.facts.stage_seconds["inference"] = detection.seen.inference_seconds
             answer = _seen(detection, incoming.facts.request_id)
         incoming.facts.counts["faces"] = len(answer.faces)
         metrics.faces_detected.inc(len(answer.faces))

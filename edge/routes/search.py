@@ -105,7 +105,6 @@ def search_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics
             collections=incoming.caller.within(frozenset(named) if named else None),
         )
         page = await backend.services.search(incoming.image, query)
-        incoming.facts.stage_seconds["inference"] = page.inference_seconds
         incoming.facts.stage_seconds["vectors"] = page.vectors_seconds
         incoming.facts.counts["results"] = len(page.matches)
         metrics.search_results.observe(len(page.matches))

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -123,6 +124,24 @@ def test_a_client_that_stops_sending_is_answered_at_its_deadline(light: Running)
         )
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     assert answer.startswith(b"HTTP/1.1 504")
+
+
+@pytest.mark.parametrize("head", ["X-Long: " + "x" * MIB, "X-Many: y\r\n" * 100_000])
+def test_a_head_without_end_is_not_collected(light: Running, head: str) -> None:
+    with socket.create_connection(("127.0.0.1", light.port)) as connection:
+        with suppress(ConnectionError):  # closed while this still sends
+            connection.sendall(f"GET /ping HTTP/1.1\r\nHost: edge\r\n{head}".encode())
+        connection.settimeout(10)
+        with suppress(ConnectionError):
+            while connection.recv(65_536):
+                pass
+    assert httpx2.get(f"{light.url}/ping").status_code == 200
+
+
+def test_many_requests_of_one_connection_have_a_head_each(light: Running) -> None:
+    with httpx2.Client(headers={"X-Padding": "x" * 20_000}) as client:
+        for _ in range(10):
+            assert client.get(f"{light.url}/ping").status_code == 200
 
 
 def test_inference_away_is_503_and_readyz_says_so(light: Running) -> None:

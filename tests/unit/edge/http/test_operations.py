@@ -118,7 +118,7 @@ async def test_figures_are_counted_by_route_and_code(edge: Edge) -> None:
         'request_seconds_count{method="other",route="other",status="404"} 1.0',
         'facesearch_edge_errors_total{code="too_many_faces"} 1.0',
         'facesearch_edge_refused_total{code="unauthorized"} 1.0',
-        'facesearch_edge_stage_seconds_count{route="/search/",stage="inference"} 1.0',
+        'facesearch_edge_stage_seconds_count{route="/search/",stage="inference"} 2.0',
         "facesearch_edge_photos_enrolled_total 1.0",
         "facesearch_edge_faces_indexed_total 1.0",
         "facesearch_edge_search_results_count 1.0",
@@ -185,3 +185,11 @@ async def test_the_documentation_needs_no_network(edge: Edge) -> None:
     assert "http://" not in page.replace("http://www", "")
     for word in ("/search/", "too_many_faces", "curl", "top_k", "top_k: must be a whole number"):
         assert word in page
+
+
+async def test_an_enrolment_tells_how_long_it_waited_for_inference(
+    edge: Edge, lines: list[Any]
+) -> None:
+    await edge.put("p", "anna")
+    [line] = [entry for entry in lines if entry["event"] == "request"]
+    assert set(line["stages"]) == {"inference"}
