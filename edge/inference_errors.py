@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import (  # type: ignore[import-untyped]  # stubs, no py.typed
+from google.rpc import (
     error_details_pb2,
     status_pb2,
 )

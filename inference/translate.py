@@ -10,8 +10,8 @@ import grpc
 import numpy as np
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # stubs, no py.typed
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 
 from facesearch.inference.v1 import inference_pb2 as pb
 from inference.engine import ModelInfo

@@ -9,8 +9,8 @@ from typing import cast
 
 import grpc
 import numpy as np
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 from numpy.typing import NDArray
 
 from facesearch.inference.v1 import inference_pb2 as pb

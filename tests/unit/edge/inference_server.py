@@ -10,7 +10,7 @@ from typing import TypeAlias
 import grpc
 import numpy as np
 from google.protobuf.message import Message
-from google.rpc import (  # type: ignore[import-untyped]  # stubs, no py.typed
+from google.rpc import (
     error_details_pb2,
     status_pb2,
 )

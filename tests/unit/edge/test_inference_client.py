@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # stubs, no py.typed
+from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 
 from edge.deadline import request_scope
