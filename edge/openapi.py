@@ -21,7 +21,7 @@ from edge.parameters import (
     identifier,
 )
 from edge.problems import INTERNAL, KINDS, MEDIA_TYPE, METHOD_NOT_ALLOWED, Kind
-from edge.schemas import ProblemAnswer
+from edge.schemas.operations import ProblemAnswer
 
 PROBLEM_SCHEMA = "ProblemAnswer"
 # What a control character or white space at the ends of an identifier would break.

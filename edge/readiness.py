@@ -12,7 +12,7 @@ from edge.backend import Backend, Phase, Services
 from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
 from edge.problems import REINDEX
-from edge.schemas import DependencyAnswer, ReadyAnswer
+from edge.schemas.operations import DependencyAnswer, ReadyAnswer
 from edge.use_cases.spaces import Spaces
 from storage.errors import EmbeddingSpaceMismatch, StorageError
 

@@ -22,7 +22,7 @@ from edge.openapi import (
 )
 from edge.parameters import Parameter, collection, path_identifier, whole_number
 from edge.routes.incoming import json_answer, read_request
-from edge.schemas import RemoveAllAnswer, RemoveAnswer, StatusAnswer, StatusItem
+from edge.schemas.photos import RemoveAllAnswer, RemoveAnswer, StatusAnswer, StatusItem
 from edge.settings import EdgeSettings
 from storage.identity import PhotoKey
 from storage.records.model import PhotoFilter, PhotoStatus

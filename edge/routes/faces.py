@@ -12,7 +12,8 @@ from edge.metrics import EdgeMetrics
 from edge.openapi import COLLECTION_ID, ONE_OF_COLLECTION_ID, PHOTO_ID, multipart_of, problems_of
 from edge.parameters import Parameter, box, flag
 from edge.routes.incoming import json_answer, read_request
-from edge.schemas import AddFaceAnswer, BoxAnswer, DetectAnswer, FaceAnswer, ModelAnswer
+from edge.schemas.parts import BoxAnswer, FaceAnswer, ModelAnswer
+from edge.schemas.photos import AddFaceAnswer, DetectAnswer
 from edge.settings import EdgeSettings
 from edge.use_cases.digest import sha256_of
 from edge.use_cases.model import Detection, Enrolment, FaceAdded

@@ -13,7 +13,7 @@ from edge.facts import RequestFacts, caller_of, facts_of
 from edge.form import IMAGE, FormLimits, read_form
 from edge.keys import Caller
 from edge.parameters import Described, merge, query_values
-from edge.schemas import Answer
+from edge.schemas.parts import Answer
 
 
 @dataclass(frozen=True, slots=True)

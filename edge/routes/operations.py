@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
@@ -13,13 +12,7 @@ from edge.metrics import MEDIA_TYPE, EdgeMetrics
 from edge.openapi import open_problems_of
 from edge.readiness import Readiness
 from edge.routes.incoming import json_answer
-from edge.schemas import Answer, PingAnswer, ReadyAnswer
-
-
-class LiveAnswer(Answer):
-    """The process answers."""
-
-    status: Literal["ok"] = "ok"
+from edge.schemas.operations import LiveAnswer, PingAnswer, ReadyAnswer
 
 
 def operation_routes(readiness: Readiness, metrics: EdgeMetrics) -> APIRouter:

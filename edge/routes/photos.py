@@ -20,7 +20,8 @@ from edge.openapi import (
 )
 from edge.parameters import path_identifier
 from edge.routes.incoming import Incoming, json_answer, read_request
-from edge.schemas import FaceAnswer, ModelAnswer, PhotoAnswer, PutPhotoAnswer
+from edge.schemas.parts import FaceAnswer, ModelAnswer
+from edge.schemas.photos import PhotoAnswer, PutPhotoAnswer
 from edge.settings import EdgeSettings
 from edge.use_cases.model import Enrolment
 from storage.identity import NO_COLLECTION, PhotoKey

@@ -11,16 +11,8 @@ from edge.metrics import EdgeMetrics
 from edge.openapi import COLLECTION_IDS, multipart_of, problems_of
 from edge.parameters import Parameter, threshold, whole_number
 from edge.routes.incoming import json_answer, read_request
-from edge.schemas import (
-    BoxAnswer,
-    MatchAnswer,
-    MatchFace,
-    ModelAnswer,
-    ProbeAnswer,
-    QualityAnswer,
-    SearchAnswer,
-    TookAnswer,
-)
+from edge.schemas.parts import BoxAnswer, ModelAnswer, QualityAnswer
+from edge.schemas.search import MatchAnswer, MatchFace, ProbeAnswer, SearchAnswer, TookAnswer
 from edge.settings import EdgeSettings
 from edge.use_cases.model import SearchPage, SearchQuery
 

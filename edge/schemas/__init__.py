@@ -1,0 +1,1 @@
+"""The answers as they go out. Field descriptions appear in /openapi.json."""
