@@ -10,12 +10,14 @@ from pathlib import Path
 from cli.access import Access, ServiceChoice, reach
 from cli.errors import CommandError, UsageError
 from cli.indexing.report import Consistency, IndexReport
-from cli.indexing.upload import DONE_STATUSES, Ending, Outcome, Uploader
+from cli.indexing.upload import DONE_STATUSES, Ending, Outcome, ServiceGaveUp, Uploader
 from cli.indexing.walk import Found, find_photos
 from cli.progress import progress
 from cli.rest.answers import PhotoRow
+from cli.rest.client import Refused, ServiceAway
+from cli.running.child import ChildEnded
 
-_RESUME = "run the same command again: it goes on where it stopped"
+_RESUME = "once that is mended, run the same command again: it goes on where it stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,28 @@ async def index_photos(order: IndexOrder, choice: ServiceChoice) -> IndexReport:
             f"no photos below {', '.join(map(str, order.paths))}",
             "name a folder with JPEG, PNG or WebP files",
         )
+    outcomes = [Outcome(str(path), Ending.FAILED, reason=reason) for path, reason in found.unusable]
     async with reach(choice) as access:
-        return await access.guard(_index(order, found, access, choice))
+        try:
+            return await access.guard(_index(order, found, outcomes, access, choice))
+        except (ChildEnded, ServiceGaveUp, ServiceAway, Refused) as error:
+            done = sum(outcome.ending is not Ending.FAILED for outcome in outcomes)
+            raise CommandError(
+                f"stopped after {done} of {len(found.photos)} photos: {error}",
+                _RESUME,
+                exit_code=error.exit_code,
+            ) from error
 
 
 async def _index(
-    order: IndexOrder, found: Found, access: Access, choice: ServiceChoice
+    order: IndexOrder,
+    found: Found,
+    outcomes: list[Outcome],
+    access: Access,
+    choice: ServiceChoice,
 ) -> IndexReport:
+    """Send and verify. `outcomes` grows as photos end, also if this does not come to its end."""
     known = {} if order.is_forced else await _listed(access, order.collection_id)
-    outcomes = [Outcome(str(path), Ending.FAILED, reason=reason) for path, reason in found.unusable]
     started = time.monotonic()
     with progress("photos") as bar:
         task = bar.add_task("indexing", total=len(found.photos))
@@ -54,15 +69,7 @@ async def _index(
             outcomes.append(outcome)
             bar.advance(task)
 
-        try:
-            await Uploader(access.client, order.collection_id, known).run(found.photos, on_outcome)
-        except CommandError as error:
-            done = sum(outcome.ending is not Ending.FAILED for outcome in outcomes)
-            raise CommandError(
-                f"stopped after {done} of {len(found.photos)} photos: {error}",
-                error.todo or _RESUME,
-                exit_code=error.exit_code,
-            ) from error
+        await Uploader(access.client, order.collection_id, known).run(found.photos, on_outcome)
     seconds = time.monotonic() - started
     taken = [outcome.photo_id for outcome in outcomes if outcome.ending is not Ending.FAILED]
     there = await _listed(access, order.collection_id)

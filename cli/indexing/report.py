@@ -68,6 +68,7 @@ def print_report(report: IndexReport, *, as_json: bool) -> None:
         return
     console = out()
     table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
     indexed = report.count(Ending.INDEXED)
     rate = f" ({indexed / report.seconds:.1f} a second)" if indexed and report.seconds else ""
     table.add_row(f"[bold]{indexed}[/]", f"indexed{rate}")

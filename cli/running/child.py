@@ -78,8 +78,9 @@ class Child:
         """Why it ended, as an error. To be called when it has."""
         code = self._process.returncode or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+        words = self._last_words()
         return ChildEnded(
-            f"{self.name} ended {how}: {self._last_words()}",
+            f"{self.name} ended {how}" + (f": {words}" if words else ""),
             exit_code=128 - code if code < 0 else code or int(ExitCode.UNAVAILABLE),
         )
 
@@ -122,14 +123,14 @@ class Child:
             self._serving.set_result(None)
 
     def _last_words(self) -> str:
-        """The last error it logged, or line that is no log line; else the last line it wrote."""
+        """The last error it logged, or line that is no log line; empty: there was none."""
         for text in reversed(self._last):
             fields = log_fields(text)
             if fields.get("level") in ("error", "critical"):
                 return message_of(fields)
             if not fields and text.strip():
                 return text.strip().removeprefix(f"{self.name}: ")
-        return message_of(log_fields(self._last[-1])) if self._last else "it said nothing"
+        return ""
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:
