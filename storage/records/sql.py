@@ -6,7 +6,6 @@ from typing import Self
 
 from sqlalchemy import URL
 
-from storage.errors import StorageError
 from storage.records.database import Database
 from storage.records.engines import make_engines
 from storage.records.sql_collecting import SqlCollecting
@@ -31,7 +30,7 @@ class SqlRecordStore(SqlWriting, SqlReading, SqlCollecting, SqlOperations):
         database = Database(make_engines(url, timeout_seconds), timeout_seconds)
         try:
             await database.prepare()
-        except StorageError:
+        except BaseException:
             await database.close()
             raise
         return cls(database)

@@ -9,7 +9,7 @@ from typing import Any
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, text
 
 from storage.errors import StoreMisconfigured
@@ -38,6 +38,6 @@ def migrate(connection: Connection) -> None:
     context = MigrationContext.configure(connection, opts={"fn": missing})
     try:
         context.run_migrations(op=Operations(context))
-    except CommandError as error:
+    except RevisionError as error:
         msg = f"the records were written by a newer version of facesearch: {error}"
         raise StoreMisconfigured(msg) from error
