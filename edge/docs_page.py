@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from edge.problems import kinds
+
 # The document is JSON that we made ourselves; its shape is OpenAPI's.
 Json = Mapping[str, Any]
 
@@ -42,7 +44,22 @@ def docs_page(document: Json) -> str:
         f"<p>{escape(info['summary'])} {_prose(info['description'])}</p>"
         "<p>Every call but the operations needs the header <code>X-Api-Key</code>. "
         'For programs: <a href="openapi.json">openapi.json</a>.</p>'
-        f"<ul>{contents}</ul>{''.join(operations)}</body></html>"
+        f'<ul>{contents}<li><a href="#errors">Errors</a></li></ul>'
+        f"{''.join(operations)}{_problems()}</body></html>"
+    )
+
+
+def _problems() -> str:
+    """What each code means; the `type` of a problem leads here."""
+    rows = "".join(
+        f'<tr id="{kind.code}"><td>{kind.status}</td><td><code>{kind.code}</code></td>'
+        f"<td>{escape(kind.title)}. {escape(kind.detail)}</td></tr>"
+        for kind in kinds()
+    )
+    return (
+        '<h2 id="errors">Errors</h2><p>Errors are <code>application/problem+json</code>; '
+        "<code>code</code> is stable, <code>detail</code> says what to do.</p>"
+        f"<table><tr><th>status</th><th>code</th><th>what</th></tr>{rows}</table>"
     )
 
 

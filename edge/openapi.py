@@ -20,7 +20,7 @@ from edge.parameters import (
     collection,
     identifier,
 )
-from edge.problems import INTERNAL, KINDS, MEDIA_TYPE, METHOD_NOT_ALLOWED, Kind
+from edge.problems import DOCS, INTERNAL, KINDS, MEDIA_TYPE, METHOD_NOT_ALLOWED, Kind
 from edge.schemas.operations import ProblemAnswer
 
 PROBLEM_SCHEMA = "ProblemAnswer"
@@ -172,7 +172,7 @@ def _by_status(codes: Sequence[str]) -> dict[int | str, dict[str, object]]:
 
 def _example(kind: Kind) -> JsonSchema:
     value: JsonSchema = {
-        "type": f"https://github.com/facesearch/facesearch/blob/main/docs/rest.md#{kind.code}",
+        "type": f"{DOCS}{kind.code}",
         "title": kind.title,
         "status": kind.status,
         "detail": kind.detail or f"{kind.title}.",

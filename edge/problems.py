@@ -17,7 +17,8 @@ from storage import errors as storage
 from storage.records.model import Box
 
 MEDIA_TYPE = "application/problem+json"
-_DOCS = "https://github.com/facesearch/facesearch/blob/main/docs/rest.md#"
+DOCS = "/docs#"
+"""The page that every edge serves says what each code means."""
 _RETRY_AFTER_SECONDS = 1.0
 
 
@@ -235,7 +236,7 @@ def response_to(problem: Problem, scope: Scope) -> Response:
     facts = facts_of(scope)
     facts.code = problem.kind.code
     body = {
-        "type": _DOCS + problem.kind.code,
+        "type": DOCS + problem.kind.code,
         "title": problem.kind.title,
         "status": problem.kind.status,
         "detail": problem.detail,
@@ -246,3 +247,11 @@ def response_to(problem: Problem, scope: Scope) -> Response:
     # The C0 range is escaped by JSON, and a lone surrogate must not break the encoding.
     content = json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()
     return Response(content, problem.kind.status, dict(problem.headers), media_type=MEDIA_TYPE)
+
+
+def kinds() -> list[Kind]:
+    """Every kind of problem, by status and code."""
+    every = {
+        kind.code: kind for kind in (*dict(KINDS).values(), NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL)
+    }
+    return sorted(every.values(), key=lambda kind: (kind.status, kind.code))

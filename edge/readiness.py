@@ -29,6 +29,7 @@ class Readiness:
         self._backend = backend
         self._timeout_seconds = timeout_seconds
         self._cache_seconds = cache_seconds
+        self._spaces: Spaces | None = None
         self._answer: ReadyAnswer | None = None
         self._fresh_until = float("-inf")
         self._asking = asyncio.Lock()
@@ -54,7 +55,8 @@ class Readiness:
 
     async def _ask(self, services: Services) -> ReadyAnswer:
         stores = services.stores
-        spaces = Spaces(stores.vectors, stores.records)
+        # Kept, so that a space is opened at the first probe only.
+        spaces = self._spaces = self._spaces or Spaces(stores.vectors, stores.records)
 
         async def inference() -> None:
             await services.faces.ping()

@@ -92,7 +92,7 @@ def writes(images: list[bytes], name: str, client: Client) -> dict[str, Write]:
 
     def add_face(at: Client) -> httpx2.Response:
         face = detect(client).json()["faces"][0]["face_id"]
-        return at.http.put("/add_face/", data={"face_id": face})
+        return at.http.put("/add_face/", params={"face_id": face})
 
     return {
         "enrol": Write(put(0), set_photo(0)),
@@ -140,7 +140,10 @@ def test_a_crash_at_any_step_loses_nothing_and_shows_nothing_unacknowledged(
                 answer = write.run(client)
             except httpx2.RequestError:
                 answer = None
-            assert edge.wait(60) == -signal.SIGKILL, f"{step}: the fault was not reached"
+            try:
+                assert edge.wait(60) == -signal.SIGKILL
+            except subprocess.TimeoutExpired:
+                pytest.fail(f"{step}: the fault was not reached, {answer}\n{edge.text()}")
         # Collecting comes after the acknowledgement, which may have been on its way when it died.
         is_collecting = step.write == "sweep"
         assert answer is None or is_collecting, f"{step}: acknowledged before the crash"
