@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,20 @@ class PostgresServer:
     def kill(self) -> None:
         """End every process of the server at once, as a crash does."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.folder / "data")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still and keep their connections, as on a stopped machine."""
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [postmaster, *map(int, children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"

@@ -236,3 +236,16 @@ async def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> Non
 
 async def _open_and_close(file: Path) -> None:
     await (await SqlRecordStore.open(sqlite_url(file))).close()
+
+
+async def test_a_postgres_that_hangs_is_given_up_in_time(
+    on_postgres: SqlRecordStore, postgres: PostgresServer
+) -> None:
+    await enrolled(on_postgres)
+    with postgres.frozen():
+        for call in (on_postgres.photo(BEACH), on_postgres.remove_photo(BEACH)):
+            began_at = time.monotonic()
+            with pytest.raises(RecordsUnavailable):
+                await call
+            assert time.monotonic() - began_at < 8
+    assert await on_postgres.photo(BEACH) is not None
