@@ -76,6 +76,11 @@ check: lint test ## lint and test
 proto: $(STAMPS)/dev ## Write the Python code of the contract anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/generate.sh
 
+.PHONY: bench
+bench: $(STAMPS)/dev ## Measure; writes bench/results/ (MODELS=dir, PHOTOS=dir)
+	@test -n "$(PACK)" || { echo "no pack: make bench MODELS=dir PHOTOS=dir" >&2; exit 1; }
+	@$(BIN)/python -m bench.engine --pack "$(PACK)" --photos "$(or $(PHOTOS),$(SHARED)/data/photos)"
+
 .PHONY: docs
 docs: $(STAMPS)/dev ## Write docs/configuration.md and .env.example anew
 	@$(BIN)/python -m tests.unit.docs.configuration_page

@@ -1,0 +1,1 @@
+"""Benchmarks: one folder each, one command each; every run writes JSON into results/."""

@@ -1,0 +1,1 @@
+"""What many callers at once get from one inference server."""
