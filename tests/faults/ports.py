@@ -12,21 +12,18 @@ from typing import Any, cast
 
 @dataclass(frozen=True)
 class Crash:
-    """Where to end the process: before or after the first call of a method, once it is armed."""
+    """Where to end the process: after the first call of a method, once it is armed."""
 
     port: str
     method: str
-    moment: str
-    """"before" or "after"."""
     armed: Path
     """A file; the fault waits until it is there."""
 
     @classmethod
-    def parse(cls, text: str, armed: Path) -> Crash:
-        """From "port.method:before" or "port.method:after"."""
-        place, moment = text.split(":")
+    def parse(cls, place: str, armed: Path) -> Crash:
+        """From "port.method"."""
         port, method = place.split(".")
-        return cls(port, method, moment, armed)
+        return cls(port, method, armed)
 
 
 class CrashingPort:
@@ -45,8 +42,6 @@ class CrashingPort:
 
         async def crashing(*args: Any, **kwargs: Any) -> Any:
             is_due = self._crash.armed.exists()
-            if is_due and self._crash.moment == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
             result = await call(*args, **kwargs)
             if is_due:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -117,7 +117,7 @@ def test_nothing_acknowledged_is_missing_after_twenty_kills(
             assert report["failed"] == []
             listed_twice = [item["photo_id"] for item in client.listing()]
             assert sorted(listed_twice) == sorted(photos)
-            assert check(data)["problems"] == 0
+            assert check(data).problems == 0
 
 
 def index_again(folder: Path, url: str) -> dict[str, object]:
