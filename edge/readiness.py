@@ -29,7 +29,6 @@ class Readiness:
         self._backend = backend
         self._timeout_seconds = timeout_seconds
         self._cache_seconds = cache_seconds
-        self._spaces: Spaces | None = None
         self._answer: ReadyAnswer | None = None
         self._fresh_until = float("-inf")
         self._asking = asyncio.Lock()
@@ -55,15 +54,8 @@ class Readiness:
 
     async def _ask(self, services: Services) -> ReadyAnswer:
         stores = services.stores
-        # Kept, so that a space is opened at the first probe only.
-        spaces = self._spaces = self._spaces or Spaces(stores.vectors, stores.records)
-
-        async def inference() -> None:
-            await services.faces.ping()
-            await spaces.check(await services.faces.model())
-
         pings: tuple[Callable[[], Awaitable[None]], ...] = (
-            inference,
+            services.faces.ping,
             stores.vectors.ping,
             stores.records.ping,
             stores.photos.ping,
@@ -72,6 +64,14 @@ class Readiness:
             *(self._state(name, ping) for name, ping in zip(_DEPENDENCIES, pings, strict=True))
         )
         dependencies = dict(zip(_DEPENDENCIES, states, strict=True))
+        # Whether the packs agree is asked last: records that are away are not inference's fault.
+        if all(dependencies[name].state == "ok" for name in ("inference", "records")):
+
+            async def same_space() -> None:
+                spaces = Spaces(stores.vectors, stores.records)
+                await spaces.check(await services.faces.model())
+
+            dependencies["inference"] = await self._state("inference", same_space)
         broken = [name for name, state in dependencies.items() if state.state != "ok"]
         return ReadyAnswer(
             status="unavailable" if broken else "ready",

@@ -53,16 +53,16 @@ class Spaces:
         """
         if self._is_trusted(model):
             return True
-        active = await self.active()
-        if active is None or (active.id != model.space_id and await self._is_empty()):
+        if not await self._holds_faces_of(model):
             return False
-        self._ensure_same(active, model)
         await self._trust(model)
         return True
 
     async def check(self, model: Model) -> None:
-        """For the start: raise EmbeddingSpaceMismatch if the base was made with another model."""
-        await self.for_search(model)
+        """Raise EmbeddingSpaceMismatch if the base holds faces of another space. Asks the records
+        only: a vector store that is away keeps nobody from knowing.
+        """
+        await self._holds_faces_of(model)
 
     async def active(self) -> Space | None:
         """The space that searches go to; None: nothing was ever indexed."""
@@ -70,6 +70,14 @@ class Spaces:
         # the first by id is it for everybody.
         active = [space for space in await self._records.spaces() if space.state is _ACTIVE]
         return min(active, key=lambda space: space.id, default=None)
+
+    async def _holds_faces_of(self, model: Model) -> bool:
+        """False: the base is empty. Raises EmbeddingSpaceMismatch."""
+        active = await self.active()
+        if active is None or (active.id != model.space_id and await self._is_empty()):
+            return False
+        self._ensure_same(active, model)
+        return True
 
     async def _activate(self, model: Model, *, after: Space | None) -> Space:
         state = _ACTIVE if after is None else SpaceState.FILLING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
@@ -16,11 +16,13 @@ from edge.backend import Backend
 from edge.errors import InferenceUnavailable
 from edge.settings import EdgeSettings
 from storage.errors import PhotosUnavailable, RecordsUnavailable, VectorsUnavailable
+from storage.identity import SpaceId
 from storage.open import Stores
 from storage.photos.memory import MemoryPhotoStore
 from storage.records.memory import MemoryRecordStore
+from storage.records.model import Space, SpaceState
 from storage.vectors.memory import MemoryVectorStore
-from tests.unit.edge.fakes import FakeFaceAnalyzer
+from tests.unit.edge.fakes import MODEL, FakeFaceAnalyzer
 from tests.unit.edge.http.conftest import KEY, Edge, MakeEdge
 
 
@@ -41,10 +43,17 @@ class AwayVectors(MemoryVectorStore):
     async def ping(self) -> None:
         raise VectorsUnavailable("milvus-7:19530 refused")
 
+    async def open_space(self, space: SpaceId, dim: int) -> None:
+        await self.ping()
+
 
 class AwayRecords(MemoryRecordStore):
     async def ping(self) -> None:
         raise RecordsUnavailable("psycopg: no route to host")
+
+    async def spaces(self) -> Sequence[Space]:
+        await self.ping()
+        return []
 
 
 class AwayPhotos(MemoryPhotoStore):
@@ -60,6 +69,10 @@ async def test_readyz_names_what_is_away_and_tells_nothing_of_the_machine(
         AwayVectors() if away == "vectors" else MemoryVectorStore(),
         AwayRecords() if away == "records" else MemoryRecordStore(),
         AwayPhotos() if away == "photos" else MemoryPhotoStore(),
+    )
+    # A base that somebody uses: to compare its space with the model's, its records are read.
+    await stores.records.add_space(
+        Space(MODEL.space_id, MODEL.pack, MODEL.version, MODEL.dim, SpaceState.ACTIVE)
     )
     faces = FakeFaceAnalyzer(
         errors=[InferenceUnavailable("10.0.0.7 refused")] if away == "inference" else []
