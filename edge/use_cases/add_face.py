@@ -132,8 +132,13 @@ class AddFace:
         embedding, model = await self._faces.embed(image, face.seen.landmarks)
         space = await self._spaces.for_writing(model)
         vector = FaceVector(face.face_id, revision.photo, revision.id, embedding)
-        await self._vectors.add(space, [vector])
-        indexed = await self._records.index_face(face.face_id, space)
+        try:
+            await self._vectors.add(space, [vector])
+            indexed = await self._records.index_face(face.face_id, space)
+        except BaseException:
+            if self._sweep is not None:
+                self._sweep.abandoned(revision.id)
+            raise
         if self._sweep is not None and revision.state is RevisionState.STAGED:
             self._sweep.soon()  # the photo may have had other bytes, which are of no use any more
         return FaceAdded(revision.photo, indexed.face, created=indexed.created, model=model)

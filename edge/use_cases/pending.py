@@ -46,7 +46,7 @@ class PendingRevisions:
         except BaseException:
             await self._give_up(revision.id)
             if self._sweep is not None:
-                self._sweep.soon()
+                self._sweep.abandoned(revision.id)
             raise
 
     async def _give_up(self, revision: RevisionId) -> None:

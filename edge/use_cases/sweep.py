@@ -87,11 +87,21 @@ class Sweep:
         self._clock = clock
         self._owner = owner or uuid.uuid4().hex
         self._asked_for = asyncio.Event()
+        self._abandoned: set[RevisionId] = set()
         self._next_orphans = clock() + self._settings.orphans_seconds
 
     def soon(self) -> None:
         """Ask for a sweep without waiting for it; many requests at once make one sweep."""
         self._asked_for.set()
+
+    def abandoned(self, revision: RevisionId) -> None:
+        """Ask for a sweep after a write that failed.
+
+        A removal in the middle of the write may have had the row collected already, and what was
+        written since then has no row that leads to it.
+        """
+        self._abandoned.add(revision)
+        self.soon()
 
     async def run(self) -> None:
         """Sweep when asked for, and now and then, until cancelled. Never raises."""
@@ -128,6 +138,9 @@ class Sweep:
             pending_seconds=self._settings.pending_seconds,
             staged_seconds=self._settings.staged_seconds,
         )
+        if abandoned := sorted(self._abandoned):
+            await self._remove_unknown(abandoned, tally)
+            self._abandoned.difference_update(abandoned)
         while garbage := await self._records.garbage(self._settings.chunk):
             await self._remove(garbage)
             await self._records.forget(garbage)

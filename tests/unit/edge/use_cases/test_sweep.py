@@ -8,8 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.errors import InferenceUnavailable
+from edge.use_cases.add_face import AddFace
+from edge.use_cases.enrol import EnrolPhoto
 from edge.use_cases.sweep import SWEEP_LEASE, Sweep, SweepReport, SweepSettings
-from storage.errors import PhotosUnavailable, RecordsUnavailable, VectorsUnavailable
+from storage.errors import (
+    FaceNotFound,
+    PhotosUnavailable,
+    RecordsUnavailable,
+    RevisionGone,
+    VectorsUnavailable,
+)
 from storage.identity import FaceId, RevisionId
 from storage.photos.memory import MemoryPhotoStore
 from storage.records.memory import MemoryRecordStore
@@ -115,6 +123,34 @@ async def test_vectors_that_land_after_their_row_was_collected_are_collected_too
     assert await base.found("anna") == []
     await base.sweep.once()
     assert await base.faces_stored() == 1
+
+
+@pytest.mark.parametrize("way", ["enrol", "add_face"])
+async def test_what_a_writer_wrote_after_its_row_was_collected_is_collected_soon(
+    base: Base, way: str
+) -> None:
+    """A removal in the middle of a write, and a sweep before its vectors."""
+    stores = (base.vectors, base.records, base.photos)
+    sweep = Sweep(base.records, base.vectors, base.photos)  # its next look at everything: in 1 h
+    await base.enrol(key("IMG_0"), photo_of("zoe"))
+    detected = await base.detect(key("IMG_1"), photo_of("anna"))
+
+    async def remove_and_sweep() -> None:
+        await base.records.remove_photo(key("IMG_1"))
+        assert (await sweep.once()).collected >= 1
+
+    base.vector_steps.before["add"] = remove_and_sweep
+    enrol = EnrolPhoto(base.faces, *stores, sweep=sweep)
+    add_face = AddFace(base.faces, *stores, sweep=sweep)
+    if way == "enrol":
+        with pytest.raises(RevisionGone):
+            await enrol(key("IMG_1"), photo_of("bob"))
+    else:
+        with pytest.raises(FaceNotFound):
+            await add_face.by_face(detected.photo.faces[0].face_id, None, None)
+    assert await base.faces_stored() == 2
+    assert (await sweep.once()).orphans == 1
+    assert await base.faces_stored() == await base.photos_stored() == 1
 
 
 async def test_a_writer_that_died_is_given_up_after_a_while_and_a_slow_one_is_not() -> None:
