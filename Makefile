@@ -11,7 +11,8 @@ SHARED := $(or $(FACESEARCH_SHARED),../shared)
 PACK := $(or $(MODELS),$(wildcard $(SHARED)/models/mbf128))
 # A folder of your own photos for the demo.
 PHOTOS ?=
-PYTEST ?= $(BIN)/python -m pytest
+# Files side by side on all cores: most tests wait for processes.
+PYTEST ?= $(BIN)/python -m pytest -n auto --dist loadfile
 export FACESEARCH_MODELS := $(PACK)
 
 .DEFAULT_GOAL := help

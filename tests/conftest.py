@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from inference.errors import PackError
 from inference.models.pull import pull
@@ -18,6 +20,13 @@ def missing(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"needed in CI: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logging() -> Iterator[None]:
+    """A command that ran in this process must not leave its logging on a stream that is closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
