@@ -11,8 +11,8 @@ SHARED := $(or $(FACESEARCH_SHARED),../shared)
 PACK := $(or $(MODELS),$(wildcard $(SHARED)/models/mbf128))
 # A folder of your own photos for the demo.
 PHOTOS ?=
-# Files side by side on all cores: most tests wait for processes.
-PYTEST ?= $(BIN)/python -m pytest -n auto --dist loadfile
+# Files side by side on all cores, in order, because the slow ones come first.
+PYTEST ?= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 export FACESEARCH_MODELS := $(PACK)
 
 .DEFAULT_GOAL := help
