@@ -12,6 +12,9 @@ import structlog
 from inference.errors import PackError
 from inference.models.pull import pull
 
+FIGURE = "figure"
+"""A property of a test that is shown at the end of the run: record_property(FIGURE, text)."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -20,6 +23,14 @@ def missing(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"needed in CI: {reason}")
     pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, text in report.user_properties:
+            if name == FIGURE:
+                terminalreporter.write_line(str(text))
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import FIGURE
 from tests.integration.system import KEY, Client, System, start_system
 
 pytestmark = [pytest.mark.pack, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -83,7 +84,7 @@ def test_every_photo_is_there_once(system: System, halves: dict[str, Half]) -> N
 
 
 def test_the_most_similar_photo_shows_the_person_and_collections_never_mix(
-    system: System, halves: dict[str, Half], capsys: pytest.CaptureFixture[str]
+    system: System, halves: dict[str, Half], record_property: Callable[[str, object], None]
 ) -> None:
     hits = searches = passed_over = foreign = 0
     for collection, half in halves.items():
@@ -101,12 +102,12 @@ def test_the_most_similar_photo_shows_the_person_and_collections_never_mix(
             hits += person_of(results[0]["photo_id"]) == person_of(name)
             done += 1
         searches += done
-    with capsys.disabled():
-        print(
-            f"\n{searches} searches over 2 × {PHOTOS_EACH} LFW photos: "
-            f"rank-1 {hits / searches:.1%}, {foreign} results of the other collection; "
-            f"{passed_over} probes passed over (not exactly one face that counts)"
-        )
+    record_property(
+        FIGURE,
+        f"{searches} searches over 2 × {PHOTOS_EACH} LFW photos: rank-1 {hits / searches:.1%}, "
+        f"{foreign} results of the other collection; {passed_over} probes passed over "
+        "(not exactly one face that counts)",
+    )
     assert searches == 2 * SEARCHES_EACH
     assert foreign == 0
     assert hits / searches >= 0.97
