@@ -129,9 +129,11 @@ class TestRefusesToStart:
 
     def test_when_the_certificate_cannot_be_read(self, pack_dir: Path) -> None:
         line = self.refusal(
-            inference_environment(pack_dir, TLS_CERT="/nowhere.pem", TLS_KEY="/nowhere.key")
+            inference_environment(
+                pack_dir, TLS_CERT="/proc/nowhere.pem", TLS_KEY="/proc/nowhere.key"
+            )
         )
-        assert "/nowhere" in line
+        assert "/proc/nowhere" in line
 
     def test_when_the_certificate_is_none(self, pack_dir: Path, tmp_path: Path) -> None:
         junk = tmp_path / "junk.pem"
@@ -140,8 +142,8 @@ class TestRefusesToStart:
         assert "INFERENCE_TLS_CERT" in line
 
     def test_when_the_folder_of_the_socket_is_missing(self, pack_dir: Path) -> None:
-        line = self.refusal(inference_environment(pack_dir, UNIX_SOCKET="/nowhere/x.sock"))
-        assert "/nowhere" in line
+        line = self.refusal(inference_environment(pack_dir, UNIX_SOCKET="/proc/nowhere/x.sock"))
+        assert "/proc/nowhere" in line
 
 
 class TestStarts:

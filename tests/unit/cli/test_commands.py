@@ -92,16 +92,19 @@ def test_help_has_examples(facesearch: Facesearch, command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["index", "/nowhere/at/all"], "there is no /nowhere/at/all"),
-        (["search", "/nowhere.jpg"], "/nowhere.jpg cannot be read"),
+        (["index", "/proc/nowhere/at/all"], "there is no /proc/nowhere/at/all"),
+        (["search", "/proc/nowhere.jpg"], "/proc/nowhere.jpg cannot be read"),
         (["search", __file__, "--threshold", "2"], "'2' is no threshold"),
         (["search", __file__, "--url", "http://127.0.0.1:1"], "needs an API key"),
         (["search", __file__, "--url", "nonsense", "--key", "k"], "nonsense"),
-        (["keys", "list", "--data-dir", "/nowhere"], "there is no base in /nowhere"),
-        (["check", "--data-dir", "/nowhere"], "there is no base in /nowhere"),
+        (["keys", "list", "--data-dir", "/proc/nowhere"], "there is no base in /proc/nowhere"),
+        (["check", "--data-dir", "/proc/nowhere"], "there is no base in /proc/nowhere"),
         (["keys", "create", "x", "--scopes", "all"], "'all' are no scopes"),
         (["models", "info", "no-such-pack"], "no pack 'no-such-pack'"),
-        (["eval", "lfw", "--images", "/nowhere", "--pairs", "/nowhere"], "cannot be read"),
+        (
+            ["eval", "lfw", "--images", "/proc/nowhere", "--pairs", "/proc/nowhere"],
+            "cannot be read",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(
