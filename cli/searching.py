@@ -73,9 +73,11 @@ async def _search(order: SearchOrder, client: EdgeClient) -> tuple[Found, object
 
 def _print_table(order: SearchOrder, found: Found) -> None:
     if not found.results:
+        elsewhere = ", or leave --collection out to search everywhere" if order.collections else ""
         note(
             f"No photo shows the person of {order.name} at a similarity of "
-            f"{found.score_threshold:g} or more. Lower --threshold to see less sure ones."
+            f"{found.score_threshold:g} or more. "
+            f"Lower --threshold to see less sure ones{elsewhere}."
         )
         return
     rows = table("", "photo_id", "collection", "score", "face (x, y, width × height)")

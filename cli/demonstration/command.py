@@ -69,5 +69,10 @@ def _pack(models_dir: Path | None, name: str | None) -> Path:
     except PackError:
         if name is not None:
             raise
-        err().print(f"no pack of models here; trying to fetch {_FALLBACK_PACK} ...")
+        where = "" if models_dir is None else f"in {models_dir} or "
+        err().print(
+            f"no pack {where}in ~/.insightface/models; trying to fetch {_FALLBACK_PACK} ...",
+            soft_wrap=True,
+            markup=False,
+        )
         return pull(_FALLBACK_PACK, models_dir)

@@ -37,7 +37,7 @@ async def index_photos(order: IndexOrder, choice: ServiceChoice) -> IndexReport:
     if not found.photos and not found.unusable:
         raise UsageError(
             f"no photos below {', '.join(map(str, order.paths))}",
-            "name a folder with JPEG, PNG or WebP files",
+            "name a folder with JPEG, PNG or WebP files; others, such as HEIC, are not taken",
         )
     outcomes = [Outcome(str(path), Ending.FAILED, reason=reason) for path, reason in found.unusable]
     async with reach(choice) as access:

@@ -20,6 +20,8 @@ _TIMEOUT_SECONDS = 30.0
 """The server's own longest deadline."""
 _SLACK_SECONDS = 5.0
 """For the way there and back."""
+_UNAUTHORIZED = 401
+_NEW_KEY = "make one where the service runs: `facesearch keys create NAME`"
 
 
 class ServiceAway(CommandError):
@@ -31,7 +33,10 @@ class Refused(CommandError):
 
     def __init__(self, status: int, problem: Problem, retry_after_seconds: float | None) -> None:
         said = problem.detail or problem.title or "no reason given"
-        super().__init__(f"the service answered {status} {problem.code}: {said}".replace(" :", ":"))
+        super().__init__(
+            f"the service answered {status} {problem.code}: {said}".replace(" :", ":"),
+            _NEW_KEY if status == _UNAUTHORIZED else "",
+        )
         self.status = status
         self.code = problem.code
         self.reason = said
