@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.console import note
 from cli.errors import ExitCode
 from cli.help import examples
 from cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Key, ModelsDir, Pack, Url
@@ -56,7 +57,12 @@ def index(
     from cli.indexing.report import print_report  # noqa: PLC0415
 
     choice = ServiceChoice(url, key, data_dir, models_dir, pack)
-    report = run(index_photos(IndexOrder(tuple(paths), collection or None, force, checks), choice))
+    try:
+        order = IndexOrder(tuple(paths), collection or None, force, checks)
+        report = run(index_photos(order, choice))
+    except KeyboardInterrupt:
+        note("Stopped. The same command goes on where it was.")
+        raise
     print_report(report, as_json=as_json)
     if not report.is_clean:
         raise typer.Exit(ExitCode.ATTENTION)

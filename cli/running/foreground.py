@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from cli.base.keys import FIRST_KEY, first_key
+from cli.base.keys import FIRST_KEY, first_key, revoke_key
 from cli.console import err, note, out
 from cli.errors import UsageError
 from cli.running.child import log_fields, message_of
@@ -61,25 +61,31 @@ async def _serve(options: ServiceOptions, *, shows_all_logs: bool) -> None:
         )
     has_own_key = bool(os.environ.get("API_KEY"))
     key = None if has_own_key else await first_key(options.data_dir)
-    if key is not None:
-        out().print(f'The API key "{FIRST_KEY}", shown only now:\n\n  [bold green]{key}[/]\n')
+    is_up = False
     console = err()
-    with console.status("starting ...") as status:
-        async with start_service(
-            options,
-            on_line=LogLines(console, shows_all=shows_all_logs),
-            on_step=lambda step: status.update(f"{escape(step)} ..."),
-        ) as service:
-            status.stop()
-            with announced(options.data_dir, RunningService(service.url, os.getpid())):
-                _welcome(service.url, key, has_own_key=has_own_key)
-                await service.until_death()
+    try:
+        with console.status("starting ...") as status:
+            async with start_service(
+                options,
+                on_line=LogLines(console, shows_all=shows_all_logs),
+                on_step=lambda step: status.update(f"{escape(step)} ..."),
+            ) as service:
+                status.stop()
+                with announced(options.data_dir, RunningService(service.url, os.getpid())):
+                    is_up = True
+                    _welcome(service.url, key, has_own_key=has_own_key)
+                    await service.until_death()
+    finally:
+        if key is not None and not is_up:
+            # Nobody saw it: the next start that works makes another and shows that one.
+            await revoke_key(options.data_dir, FIRST_KEY)
 
 
 def _welcome(url: str, key: str | None, *, has_own_key: bool) -> None:
     console = out()
     console.print(f"[bold]facesearch serves {url}[/]   (try it out: {url}/docs)", soft_wrap=True)
     if key is not None:
+        console.print(f'\nThe API key "{FIRST_KEY}", shown only now:\n\n  [bold green]{key}[/]')
         console.print(
             f"\n  export FACESEARCH_API_KEY={key}\n"
             "  facesearch index ~/Pictures --collection holiday\n"

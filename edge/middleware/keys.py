@@ -11,7 +11,7 @@ from edge.facts import facts_of
 
 HEADER = "X-Api-Key"
 # What answers without a key. Routed forms, as RawPath leaves them.
-OPEN_PATHS = frozenset({"/ping", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/ping", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json"})
 
 
 class Keys:

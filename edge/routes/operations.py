@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 from edge import __version__
 from edge.docs_page import docs_page
@@ -18,6 +19,11 @@ from edge.schemas.operations import LiveAnswer, PingAnswer, ReadyAnswer
 def operation_routes(readiness: Readiness, metrics: EdgeMetrics) -> APIRouter:
     """What operators and their machines ask."""
     router = APIRouter(tags=["operations"])
+
+    @router.get("/", include_in_schema=False)
+    async def front() -> Response:
+        """A browser that is given the bare address gets the page that explains the rest."""
+        return RedirectResponse("/docs")
 
     @router.get(
         "/ping",

@@ -134,6 +134,7 @@ def _flattened(folder: Path) -> Path:
 @contextlib.contextmanager
 def _workspace(root: Path, target: Path) -> Iterator[Path]:
     """A temporary folder on the target's file system, so that one rename can publish."""
+    is_new = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
         workspace = Path(tempfile.mkdtemp(prefix=".pull-", dir=root))
@@ -143,6 +144,10 @@ def _workspace(root: Path, target: Path) -> Iterator[Path]:
         yield workspace
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+        if is_new:
+            # A folder made for nothing, such as a mistyped --models-dir, goes again.
+            with contextlib.suppress(OSError):
+                root.rmdir()
 
 
 def _publish(folder: Path, target: Path) -> None:
@@ -164,5 +169,6 @@ def _size(file: Path) -> int:
 def _by_hand(name: str, target: Path) -> str:
     return (
         f"by hand: fetch {name}.zip from the model-zoo release of "
-        f"github.com/deepinsight/insightface and put its .onnx files into {target}"
+        f"github.com/deepinsight/insightface and put its .onnx files into {target}, "
+        "or anywhere and name that folder with --models-dir (make demo MODELS=folder)"
     )

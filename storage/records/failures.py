@@ -75,10 +75,13 @@ def translated() -> Iterator[None]:
         raise storage_error from error
 
 
+_AWAY = "the records database does not answer; see STORAGE_RECORDS_URL"
+
+
 def translation(error: DBAPIError | PoolTimeout | OSError) -> StorageError | None:
     """What the driver's error means while the store is in use; None: a bug of ours."""
     if not isinstance(error, DBAPIError):  # no connection, or none in time
-        return RecordsUnavailable(f"{type(error).__name__}: {error}")
+        return RecordsUnavailable(f"{_AWAY} ({type(error).__name__}: {error})")
     code = _code(error)
     if _is_full(code):
         return StorageFull(str(error.orig))
@@ -89,7 +92,7 @@ def translation(error: DBAPIError | PoolTimeout | OSError) -> StorageError | Non
             is_away = code.startswith((*_POSTGRESQL_AWAY, *_POSTGRESQL_WRONG))
         case _:  # raised on this side of the connection, because it is closed or breaks
             is_away = isinstance(error, OperationalError | InterfaceError)
-    return RecordsUnavailable(str(error.orig)) if is_away else None
+    return RecordsUnavailable(f"{_AWAY} ({error.orig})") if is_away else None
 
 
 def at_open(error: DBAPIError) -> StorageError | None:

@@ -185,12 +185,17 @@ def test_when_up_is_killed_hard_no_child_is_left(data: Path, pack_dir: Path) -> 
         assert httpx2.get(f"{again.url}/readyz").status_code == 200
 
 
-def test_a_start_that_fails_says_why_in_one_line(data: Path, tmp_path: Path) -> None:
+def test_a_start_that_fails_says_why_in_one_line_and_makes_no_key(
+    data: Path, tmp_path: Path, pack_dir: Path
+) -> None:
     ended = done(["up", "--data-dir", str(data), "--pack", str(tmp_path / "no-pack")])
     assert ended.code == 2
     assert "error: inference ended with code 2: " in ended.stderr
     assert "no-pack" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert "fs_" not in ended.stdout
+    with up(data, pack_dir) as service:
+        assert service.key is not None
 
 
 def test_a_port_that_is_taken_is_said(data: Path, pack_dir: Path) -> None:

@@ -206,3 +206,9 @@ async def test_an_enrolment_tells_how_long_it_waited_for_inference(
     await edge.put("p", "anna")
     [line] = [entry for entry in lines if entry["event"] == "request"]
     assert set(line["stages"]) == {"inference"}
+
+
+async def test_a_browser_at_the_bare_address_is_led_to_the_documentation(edge: Edge) -> None:
+    del edge.client.headers["X-Api-Key"]
+    answer = await edge.client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")

@@ -93,7 +93,7 @@ def test_without_network_it_says_what_to_copy_where(models: Path) -> None:
 
     assert "could not be downloaded" in str(raised.value)
     assert str(models / "buffalo_s") in str(raised.value)
-    assert list(models.iterdir()) == []
+    assert not models.exists()
 
 
 def test_without_insightface_it_says_so(models: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_cut_download_leaves_nothing(models: Path, archive: Path) -> None:
     with pytest.raises(PackError, match="damaged"):
         pull("buffalo_s", models, fetch=from_file(archive))
 
-    assert list(models.iterdir()) == []
+    assert not models.exists()
 
 
 def test_a_download_that_is_no_pack_leaves_nothing(models: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_download_that_is_no_pack_leaves_nothing(models: Path, tmp_path: Path)
     with pytest.raises(PackError, match=r"no pack.*holds no detector"):
         pull("buffalo_s", models, fetch=from_file(archive))
 
-    assert list(models.iterdir()) == []
+    assert not models.exists()
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-rf", "x" * 65])
@@ -132,3 +132,12 @@ def test_names_that_are_paths_or_options_are_refused(models: Path, name: str) ->
 def test_the_licence_of_the_model_zoo_is_known() -> None:
     assert "non-commercial" in licence_of("buffalo_l")
     assert licence_of("mine") == ""
+
+
+def test_a_folder_that_was_there_stays_when_nothing_comes(models: Path) -> None:
+    models.mkdir()
+
+    with pytest.raises(PackError):
+        pull("buffalo_s", models, fetch=that_fails("raise ConnectionError('no network')"))
+
+    assert list(models.iterdir()) == []
