@@ -9,8 +9,7 @@ InferenceError
 │   ├── InvalidCrop           an aligned crop that is not 112×112      INVALID_CROP
 │   └── ModelFault            the session failed or gave NaN           (INTERNAL)
 ├── Dropped                   nobody waits for the work any more
-│   ├── DeadlinePassed
-│   └── CallerGone
+│   └── DeadlinePassed        (a caller that has gone cancels its call: asyncio's own error)
 ├── InvalidCall               the call as a whole asks for what cannot be
 ├── Overloaded                the queue is full; come back later
 ├── Draining                  the server is stopping
@@ -72,10 +71,6 @@ class Dropped(InferenceError):
 
 class DeadlinePassed(Dropped):
     """The call's deadline passed before the work was done."""
-
-
-class CallerGone(Dropped):
-    """The call was cancelled."""
 
 
 class InvalidCall(InferenceError):
