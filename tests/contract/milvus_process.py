@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.contract.frozen import freeze
+
 _START_SECONDS = 60.0
 
 
@@ -49,7 +51,10 @@ class MilvusProcess:
 
     def send(self, sent: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(sent)
+        if sent is signal.SIGSTOP:
+            freeze(self._process.pid)
+        else:
+            self._process.send_signal(sent)
 
     def _is_listening(self) -> bool:
         with socket.socket() as client:

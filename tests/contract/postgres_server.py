@@ -14,6 +14,8 @@ from pathlib import Path
 
 import asyncpg
 
+from tests.contract.frozen import freeze
+
 _DEBIAN = Path("/usr/lib/postgresql")
 _OPTIONS = "-h '' -k {folder} -p 5432 -F -c max_connections=200 -c log_min_messages=fatal"
 
@@ -50,7 +52,7 @@ class PostgresServer:
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         processes = [postmaster, *map(int, children)]
         for process in processes:
-            os.kill(process, signal.SIGSTOP)
+            freeze(process)
         try:
             yield
         finally:

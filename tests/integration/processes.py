@@ -27,6 +27,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
+from tests.contract.frozen import freeze
+
 ROOT = Path(__file__).resolve().parents[2]
 OUR_PREFIXES = ("INFERENCE_", "EDGE_", "STORAGE_", "API_KEY")
 START_SECONDS = 90.0
@@ -155,7 +157,10 @@ class Running:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself, not to what it started."""
-        self._process.send_signal(number)
+        if number is signal.SIGSTOP:
+            freeze(self._process.pid)
+        else:
+            self._process.send_signal(number)
 
     def wait(self, seconds: float = 60.0) -> int:
         """Its exit code; waits for the end and for the last line it wrote."""
