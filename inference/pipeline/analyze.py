@@ -150,12 +150,14 @@ class Analyzer:
                 self._one_look(photo, size, region, options.min_score, call) for size in sizes
             )
             return largest_first(self._looks.merge(looks))
+        side = max(photo.width, photo.height) if region is None else _longer_side(region)
         looks = []
-        for size in sizes:
+        for number, size in enumerate(sizes, start=1):
             looks.append(await self._one_look(photo, size, region, options.min_score, call))
             merged = self._looks.merge(looks)
             counts = counted(merged, photo.width, photo.height, options.counting)
-            if self._looks.is_clear(merged, counts, options.min_score):
+            finest = max(sizes[:number])
+            if self._looks.is_clear(merged, counts, options.min_score, finest / side):
                 break
         return largest_first(self._looks.merge(looks))
 
@@ -186,6 +188,10 @@ def _judge_all(photo: Photo, faces: Detections) -> list[_Judged]:
         crop = align(photo, landmarks)
         judged.append(_Judged(crop, assess(box, landmarks, crop)))
     return judged
+
+
+def _longer_side(region: Region) -> float:
+    return max(region.width, region.height)
 
 
 def _first(faces: Detections, count: int) -> Detections:

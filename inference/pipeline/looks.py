@@ -32,12 +32,15 @@ class Look:
 class LookPolicy:
     """Which looks are taken, when to stop, and how they are merged."""
 
-    looks: tuple[Look, ...] = (Look(320), Look(640), Look(160))
+    looks: tuple[Look, ...] = (Look(160), Look(320), Look(640))
     """In the order they are taken. All of them make a full look."""
     max_iou: float = 0.4
     """Of two detections of different looks; above it they are one face. InsightFace's figure."""
     clear_margin: float = 0.1
     """An early stop needs a counted face whose score is at least this much above the limit."""
+    clear_pixels: float = 32.0
+    """… and at least so large, in pixels of the finest look taken: below that its landmarks are
+    coarse, and a person further back may be too small to be seen at all."""
     contested_from: float = 0.8
     """… and no other face of at least this fraction of the largest one's size: of two nearly equal
     faces the next look may find the other one larger, and then another person is embedded."""
@@ -59,16 +62,21 @@ class LookPolicy:
             return self
         return replace(self, looks=(Look(size),))
 
-    def is_clear(self, detections: Detections, counts: Flags, min_score: float) -> bool:
+    def is_clear(
+        self, detections: Detections, counts: Flags, min_score: float, scale: float
+    ) -> bool:
         """Whether a search may stop looking: what these looks show together is good enough.
 
-        counts: (n,), which of the detections count. min_score: the call's score limit.
+        counts: (n,), which of the detections count. min_score: the call's score limit. scale: of
+        the finest look taken, its pixels per pixel of the photo frame.
         """
         enough = min(min_score + self.clear_margin, 1.0)
-        if not (detections.scores[counts] >= enough).any():
+        sizes = sizes_of(detections.boxes)
+        is_sure = (detections.scores >= enough) & (sizes * scale >= self.clear_pixels)
+        if not (is_sure & counts).any():
             return False
-        sizes = np.sort(sizes_of(detections.boxes))
-        return len(sizes) == 1 or bool(sizes[-2] < self.contested_from * sizes[-1])
+        ascending = np.sort(sizes)
+        return len(sizes) == 1 or bool(ascending[-2] < self.contested_from * ascending[-1])
 
     def merge(self, looks: Sequence[Detections]) -> Detections:
         """What several looks at one photo show together, best score first."""

@@ -26,7 +26,7 @@ def counts(faces: Sequence[Face], counting: Counting, size: int = 1000) -> list[
 
 
 def test_the_looks_begin_with_the_one_that_a_search_needs() -> None:
-    assert LookPolicy().sizes == (320, 640, 160)
+    assert LookPolicy().sizes == (160, 320, 640)
 
 
 @pytest.mark.parametrize("size", [0, 32, 100, 321, -64])
@@ -138,7 +138,7 @@ def test_a_look_is_clear_with_a_sure_face_that_counts() -> None:
 
     def is_clear(*faces: Face) -> bool:
         found = seen(*faces)
-        return policy.is_clear(found, counted(found, 1000, 1000, Counting()), 0.5)
+        return policy.is_clear(found, counted(found, 1000, 1000, Counting()), 0.5, scale=0.32)
 
     assert is_clear((*face, 0.61))
     assert not is_clear((*face, 0.59))
@@ -161,3 +161,12 @@ def test_faces_come_largest_first_and_equal_ones_by_score_then_from_the_left() -
     assert found.boxes[:, 0].tolist() == [0, 0, 300, 500]
     assert found.scores.tolist() == pytest.approx([0.5, 0.9, 0.8, 0.8])
     assert len(largest_first(seen())) == 0
+
+
+def test_a_face_is_clear_only_if_the_finest_look_has_pixels_enough_of_it() -> None:
+    policy = LookPolicy(clear_pixels=32.0)
+    found = seen((100.0, 100.0, 300.0, 250.0, 0.9))
+    counts = counted(found, 1000, 1000, Counting())
+
+    assert policy.is_clear(found, counts, 0.5, scale=32 / 200)
+    assert not policy.is_clear(found, counts, 0.5, scale=31 / 200)
