@@ -1,0 +1,1 @@
+"""What the benchmarks share: figures, processes, photos, rounds and latencies."""

@@ -1,0 +1,81 @@
+"""gRPC `Analyze` as a client calls it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
+
+import grpc
+
+from bench.kit.loops import closed_loop
+from facesearch.inference.v1 import inference_pb2 as pb
+from facesearch.inference.v1 import inference_pb2_grpc as rpc
+
+MAX_MESSAGE_BYTES = 64 << 20
+
+
+class Policy(StrEnum):
+    """How a photo is looked at."""
+
+    SEARCH = "search"
+    """As a search does: stop when the answer is clear, embed the one face that counts."""
+    FULL = "full"
+    """As enrolment does: every look, every face."""
+
+
+class ItemFailed(Exception):
+    """The server could not do a photo that it should."""
+
+
+_OPTIONS = {
+    Policy.SEARCH: (pb.LOOK_EARLY_STOP, pb.EMBED_MODE_SINGLE),
+    Policy.FULL: (pb.LOOK_FULL, pb.EMBED_MODE_ALL),
+}
+
+AnalyzeCall = Callable[[bytes], Awaitable[pb.ImageResult]]
+
+
+@asynccontextmanager
+async def analyzing(target: str, policy: Policy) -> AsyncIterator[AnalyzeCall]:
+    """A call that analyses one photo at the server behind `target`.
+
+    It raises ItemFailed, or grpc.aio.AioRpcError if the call as a whole failed.
+    """
+    options = [
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ]
+    look, embed = _OPTIONS[policy]
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        service = rpc.InferenceServiceStub(channel)
+
+        async def analyze(photo: bytes) -> pb.ImageResult:
+            request = pb.AnalyzeRequest(
+                images=[pb.Image(data=photo)], options=pb.DetectOptions(look=look), embed=embed
+            )
+            result = (await service.Analyze(request)).results[0]
+            if result.status.code:
+                raise ItemFailed(result.status.message)
+            return result
+
+        yield analyze
+
+
+def analyses(
+    target: str, photos: Sequence[bytes], policy: Policy, callers: int = 8
+) -> list[pb.ImageResult]:
+    """What the server says to each photo, in their order. Raises as `analyzing`."""
+    answers: dict[int, pb.ImageResult] = {}
+
+    async def ask() -> None:
+        async with analyzing(target, policy) as analyze:
+
+            async def one(number: int) -> None:
+                answers[number] = await analyze(photos[number])
+
+            await closed_loop(one, range(len(photos)), callers)
+
+    asyncio.run(ask())
+    return [answers[number] for number in range(len(photos))]
