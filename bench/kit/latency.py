@@ -54,7 +54,7 @@ class Latencies:
         return self.seconds[-1]
 
     def cdf(self) -> list[tuple[float, float]]:
-        """(milliseconds, fraction of requests that took no longer): some 200 points and the last."""
+        """(milliseconds, fraction of requests that took no longer), at some 200 points."""
         count = len(self.seconds)
         step = max(1, count // _CDF_POINTS)
         places = [*range(0, count - 1, step), count - 1]

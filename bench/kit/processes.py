@@ -1,8 +1,8 @@
 """The services that are measured.
 
 Settings are environment variables by their full names, over those that are there:
-`start_inference(world, INFERENCE_SESSIONS=2)`. To be used from the main thread: a process ends with the
-thread that started it.
+`start_inference(world, INFERENCE_SESSIONS=2)`. To be used from the main thread: a process ends with
+the thread that started it.
 """
 
 from __future__ import annotations
