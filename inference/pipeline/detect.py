@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.errors import ModelFault, PackError
 from inference.models.graphs import ANCHORS_PER_CELL, STRIDES, DetectorGraph, RowOrder
+from inference.pipeline.blob import Blobs
 from inference.pipeline.boxes import (
     anchors,
     boxes_from_distances,
@@ -27,13 +29,22 @@ CHECK_SIZE = 96
 """Pixels a side of the random batch at load: every stride has more than one cell."""
 CHECK_BATCH = 3
 
-Heads = tuple[FloatArray, FloatArray, FloatArray]
-"""Of one image over all strides: scores (n,), box distances (n, 4), landmark offsets (n, 10), the
-distances in input pixels."""
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The rows of one stride for one image, as the network gave them: in cells of the stride."""
+
+    stride: int
+    scores: FloatArray
+    """(cells, anchors)."""
+    distances: FloatArray
+    """(cells, anchors, 4): from the anchor to the edges of the box."""
+    offsets: FloatArray
+    """(cells, anchors, 10): from the anchor to the landmarks."""
 
 
 class Detector:
-    """A face detector on one session. Holds no state of its own between runs."""
+    """A face detector on one session. Owned by one thread at a time, as its session is."""
 
     def __init__(self, graph: DetectorGraph, session: Session, *, batched: bool = False) -> None:
         """A detector; `Detector.load` finds out whether it may run `batched`."""
@@ -41,6 +52,7 @@ class Detector:
         self.session = session
         self.batched = batched
         """Whether several images run in one pass."""
+        self._blobs = Blobs(graph.normalisation)
 
     @classmethod
     def load(cls, graph: DetectorGraph, make_session: SessionFactory) -> Detector:
@@ -67,7 +79,7 @@ class Detector:
             # The export holds on to one image; a session that raised is not used again.
             return cls(graph, make_session())
         is_equal = all(
-            np.allclose(one, other, rtol=1e-3, atol=1e-3)
+            _are_close(one, other)
             for heads, singles in zip(found, expected, strict=True)
             for one, other in zip(heads, singles, strict=True)
         )
@@ -100,33 +112,38 @@ class Detector:
             for one, own, limit in zip(inputs, heads, min_score, strict=True)
         ]
 
-    def _heads(self, inputs: Sequence[DetectorInput], bucket: int | None = None) -> list[Heads]:
-        """The rows of each image after one session run."""
+    def _heads(
+        self, inputs: Sequence[DetectorInput], bucket: int | None = None
+    ) -> list[list[Head]]:
+        """The heads of each image after one session run."""
         size, batch = inputs[0].size, max(len(inputs), bucket or 0)
-        normalisation = self.graph.normalisation
-        blob = np.zeros((batch, 3, size, size), dtype=np.float32)
-        for row, one in enumerate(inputs):
-            blob[row] = cv2.dnn.blobFromImage(
-                one.pixels, 1.0 / normalisation.std, mean=(normalisation.mean,) * 3
-            )[0]
+        blob = self._blobs.fill([one.pixels for one in inputs], batch)
         outputs = self.session.run({self.graph.input_name: blob})
-        per_stride = [
-            split_rows(output, (size // stride) ** 2, batch, self.graph.row_order)
-            for output, stride in zip(outputs, STRIDES * 3, strict=True)
-        ]
-        scores = np.concatenate(per_stride[:3], axis=1)[..., 0]
-        if not np.isfinite(scores).all():
+        scores, distances, offsets = (
+            [
+                split_rows(output, (size // stride) ** 2, batch, self.graph.row_order)
+                for output, stride in zip(
+                    outputs[first : first + len(STRIDES)], STRIDES, strict=True
+                )
+            ]
+            for first in range(0, 3 * len(STRIDES), len(STRIDES))
+        )
+        if not all(np.isfinite(rows).all() for rows in scores):
             raise ModelFault("the detector gave scores that are not numbers")
-        boxes = _in_pixels(per_stride[3:6])
-        landmarks = _in_pixels(per_stride[6:9])
-        return [(scores[row], boxes[row], landmarks[row]) for row in range(len(inputs))]
+        return [
+            [
+                Head(stride, scores[n][row, ..., 0], distances[n][row], offsets[n][row])
+                for n, stride in enumerate(STRIDES)
+            ]
+            for row in range(len(inputs))
+        ]
 
 
 def split_rows(rows: FloatArray, cells: int, batch: int, order: RowOrder) -> FloatArray:
-    """Detector rows of a batch, per image.
+    """Detector rows of a batch, per image, without copying them.
 
     rows: as a head puts them out, cells·batch·anchors rows of c in `order`, flat or with an axis
-    for the image. cells: height·width of the head. Returns (batch, cells·anchors, c). Raises
+    for the image. cells: height·width of the head. Returns (batch, cells, anchors, c). Raises
     ModelFault if the number of rows is not what the size asks for.
     """
     columns = rows.shape[-1]
@@ -136,33 +153,51 @@ def split_rows(rows: FloatArray, cells: int, batch: int, order: RowOrder) -> Flo
             f"{cells * batch * ANCHORS_PER_CELL} belong to {batch} images"
         )
     if batch == 1 or order is RowOrder.CONTIGUOUS:
-        return rows.reshape(batch, cells * ANCHORS_PER_CELL, columns)
-    return (
-        rows.reshape(cells, batch, ANCHORS_PER_CELL, columns)
-        .transpose(1, 0, 2, 3)
-        .reshape(batch, cells * ANCHORS_PER_CELL, columns)
+        return rows.reshape(batch, cells, ANCHORS_PER_CELL, columns)
+    return rows.reshape(cells, batch, ANCHORS_PER_CELL, columns).transpose(1, 0, 2, 3)
+
+
+def _are_close(one: Head, other: Head) -> bool:
+    return all(
+        np.allclose(mine, its, rtol=1e-3, atol=1e-3)
+        for mine, its in (
+            (one.scores, other.scores),
+            (one.distances, other.distances),
+            (one.offsets, other.offsets),
+        )
     )
 
 
-def _in_pixels(per_stride: Sequence[FloatArray]) -> FloatArray:
-    """Distances of all strides, from cells to input pixels: (batch, n, c)."""
-    return np.concatenate(
-        [rows * np.float32(stride) for rows, stride in zip(per_stride, STRIDES, strict=True)],
-        axis=1,
-    )
-
-
-def _detections(one: DetectorInput, heads: Heads, min_score: float) -> Detections:
-    scores, distances, offsets = heads
+def _detections(one: DetectorInput, heads: Sequence[Head], min_score: float) -> Detections:
+    scores = np.concatenate([head.scores.reshape(-1) for head in heads])
     rows = np.flatnonzero(scores >= min_score)
     if rows.size > MAX_CANDIDATES:
         rows = rows[np.argsort(-scores[rows], kind="stable")[:MAX_CANDIDATES]]
-    points = np.concatenate([anchors(one.size, stride, ANCHORS_PER_CELL) for stride in STRIDES])
-    boxes = one.to_photo(
-        boxes_from_distances(points[rows], distances[rows]).reshape(-1, 2, 2)
-    ).reshape(-1, 4)
-    landmarks = one.to_photo(landmarks_from_distances(points[rows], offsets[rows]))
+    # Only the rows that pass are turned into pixels: a handful of up to 16,800.
+    boxes, landmarks = _in_pixels(one.size, heads, rows)
+    boxes = one.to_photo(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+    landmarks = one.to_photo(landmarks)
     if not (np.isfinite(boxes).all() and np.isfinite(landmarks).all()):
         raise ModelFault("the detector gave boxes that are not numbers")
     kept = suppress(boxes, scores[rows], MAX_IOU)
     return Detections(boxes[kept], landmarks[kept], scores[rows][kept])
+
+
+def _in_pixels(
+    size: int, heads: Sequence[Head], rows: NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray]:
+    """Boxes (n, 4) and landmarks (n, 5, 2) in input pixels of chosen rows over all heads."""
+    boxes = np.empty((rows.size, 4), dtype=np.float32)
+    landmarks = np.empty((rows.size, 5, 2), dtype=np.float32)
+    first = 0
+    for head in heads:
+        chosen = np.flatnonzero((rows >= first) & (rows < first + head.scores.size))
+        if chosen.size:
+            here = rows[chosen] - first
+            at = (here // ANCHORS_PER_CELL, here % ANCHORS_PER_CELL)
+            points = anchors(size, head.stride, ANCHORS_PER_CELL)[here]
+            pixels = np.float32(head.stride)
+            boxes[chosen] = boxes_from_distances(points, head.distances[at] * pixels)
+            landmarks[chosen] = landmarks_from_distances(points, head.offsets[at] * pixels)
+        first += head.scores.size
+    return boxes, landmarks

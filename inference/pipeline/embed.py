@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from inference.errors import ModelFault, PackError
 from inference.models.graphs import RecogniserGraph
+from inference.pipeline.blob import Blobs
 from inference.pipeline.faces import CROP_SIZE, FloatArray, Pixels
 from inference.sessions.session import Session, SessionFactory
 
@@ -18,7 +18,7 @@ MIN_NORM = 1e-6
 
 
 class Recogniser:
-    """A face recogniser on one session. Holds no state of its own between runs."""
+    """A face recogniser on one session. Owned by one thread at a time, as its session is."""
 
     def __init__(self, graph: RecogniserGraph, session: Session, *, batched: bool = False) -> None:
         """A recogniser; `Recogniser.load` finds out whether it may run `batched`."""
@@ -26,6 +26,7 @@ class Recogniser:
         self.session = session
         self.batched = batched
         """Whether several crops run in one pass."""
+        self._blobs = Blobs(graph.normalisation)
 
     @classmethod
     def load(cls, graph: RecogniserGraph, make_session: SessionFactory) -> Recogniser:
@@ -69,11 +70,7 @@ class Recogniser:
 
     def _run(self, crops: Sequence[Pixels], bucket: int | None = None) -> FloatArray:
         batch = max(len(crops), bucket or 0)
-        normalisation = self.graph.normalisation
-        blob = np.zeros((batch, 3, CROP_SIZE, CROP_SIZE), dtype=np.float32)
-        blob[: len(crops)] = cv2.dnn.blobFromImages(
-            list(crops), 1.0 / normalisation.std, mean=(normalisation.mean,) * 3
-        )
+        blob = self._blobs.fill(crops, batch)
         rows = self.session.run({self.graph.input_name: blob})[0]
         if rows.shape != (batch, self.graph.dim):
             raise ModelFault(f"the recogniser gave {rows.shape} for {batch} faces")

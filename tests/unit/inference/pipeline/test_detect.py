@@ -52,7 +52,7 @@ def test_interleaved_rows_go_to_their_images(cells: int, batch: int, columns: in
 
     found = split_rows(rows.reshape(-1, columns), cells * cells, batch, RowOrder.INTERLEAVED)
 
-    assert np.array_equal(found, np.stack(each))
+    assert np.array_equal(found.reshape(batch, -1, columns), np.stack(each))
 
 
 @pytest.mark.parametrize("rows", ["interleaved", "contiguous", "per_image"])
