@@ -40,6 +40,11 @@ def selfies(count: int, seed: int = 0, folder: Path | None = None) -> list[bytes
     return _made("selfie", count, seed, picture_source(folder), _selfie)
 
 
+def selfie_pictures(source: PictureSource, count: int, seed: int = 0) -> list[int]:
+    """Which picture of the source each of the selfies is made of."""
+    return [_picture_number(source, seed, number) for number in range(count)]
+
+
 def groups(count: int, seed: int = 0, folder: Path | None = None) -> list[bytes]:
     """2 to 20 people each, 1 to 6 megapixels. As `selfies`."""
     return _made("group", count, seed, picture_source(folder), _group)

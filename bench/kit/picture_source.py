@@ -37,6 +37,15 @@ class PictureSource(Protocol):
         """One of them, 0 ≤ number < len."""
         ...
 
+    def encoded(self, number: int) -> bytes:
+        """The same as a file: JPEG, PNG or WebP."""
+        ...
+
+    def person(self, number: int) -> str:
+        """Whom it shows: no two people have the same name. Of a folder of photos, where nobody says
+        who they show, the name of the file."""
+        ...
+
     def files(self) -> list[bytes]:
         """Real photos as they are, encoded as JPEG. May be empty."""
         ...
@@ -67,7 +76,13 @@ class _Lfw:
         return len(self._entries)
 
     def picture(self, number: int) -> Picture:
-        return _decoded(self._zip.read(self._entries[number]), self._entries[number].filename)
+        return _decoded(self.encoded(number), self._entries[number].filename)
+
+    def encoded(self, number: int) -> bytes:
+        return self._zip.read(self._entries[number])
+
+    def person(self, number: int) -> str:
+        return Path(self._entries[number].filename).parent.name
 
     def files(self) -> list[bytes]:
         return _jpegs(_photos_in(self._photos)) if self._photos.is_dir() else []
@@ -88,8 +103,13 @@ class _Folder:
         return len(self._files)
 
     def picture(self, number: int) -> Picture:
-        file = self._files[number]
-        return _decoded(file.read_bytes(), str(file))
+        return _decoded(self.encoded(number), str(self._files[number]))
+
+    def encoded(self, number: int) -> bytes:
+        return self._files[number].read_bytes()
+
+    def person(self, number: int) -> str:
+        return self._files[number].name
 
     def files(self) -> list[bytes]:
         return _jpegs(self._files)
