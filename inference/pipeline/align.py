@@ -24,11 +24,14 @@ TEMPLATE: FloatArray = np.array(
 )
 """Eyes, nose, corners of the mouth in the crop (``insightface.utils.face_align.arcface_dst``)."""
 
+Transform = NDArray[np.float64]
+"""(2, 3): linear part and translation."""
+
 MIN_SPREAD = 1e-3
 """Pixels: points nearer to each other than this give no direction and no scale."""
 
 
-def similarity(source: FloatArray, target: FloatArray) -> NDArray[np.float64]:
+def similarity(source: FloatArray, target: FloatArray) -> Transform:
     """The similarity transform that takes points nearest to others in the least squares.
 
     source, target: (n, 2). Returns (2, 3): rotation, uniform scale and translation, no reflection
@@ -58,8 +61,23 @@ def align(photo: Photo, landmarks: FloatArray) -> Pixels:
     """
     if landmarks.shape != TEMPLATE.shape:
         raise InvalidLandmarks("a face has exactly five landmarks, each with x and y")
-    to_crop = similarity(landmarks * np.float32(photo.scale), TEMPLATE)
+    to_crop = similarity(landmarks, TEMPLATE)
+    if photo.reduction > 1:
+        to_crop = _from_held(to_crop, photo.reduction)
     if not np.isfinite(to_crop).all():
         raise InvalidLandmarks("the landmarks lie too far away")
     crop = cv2.warpAffine(photo.pixels, to_crop, (CROP_SIZE, CROP_SIZE), borderValue=0.0)
     return np.asarray(crop, dtype=np.uint8)
+
+
+def crop_scale(landmarks: FloatArray) -> float:
+    """Pixels of the crop per pixel of the photo frame, for landmarks (5, 2). As `similarity`."""
+    linear = similarity(landmarks, TEMPLATE)[:, :2]
+    return float(np.hypot(linear[0, 0], linear[1, 0]))
+
+
+def _from_held(to_crop: Transform, reduction: int) -> Transform:
+    """The same transform from the pixels held; their centres lie between those of the frame."""
+    linear = to_crop[:, :2]
+    between = (reduction - 1) / 2
+    return np.hstack([linear * reduction, (to_crop[:, 2] + linear @ [between, between])[:, None]])

@@ -8,9 +8,14 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from inference.pipeline.faces import Pixels
+
 SAME_WITHIN = 3
 """Levels of 255: a profile that moves no colour by more is sRGB under another name."""
 GRID_STEPS = 6
+MAX_REMEMBERED_BYTES = 16 << 10
+"""Profiles of cameras and phones are smaller, and a few of them make up nearly all photos; to build
+a transform takes as long as to decode a small photo."""
 MODE_OF_COLOUR_SPACE = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 Transform = ImageCms.ImageCmsTransform
@@ -30,6 +35,14 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     over_white = Image.new("RGB", rgb.size, "white")
     over_white.paste(rgb, mask=opacity)
     return over_white
+
+
+def pixels_to_srgb(pixels: Pixels, icc: bytes | None) -> Pixels:
+    """RGB of a profile as RGB in sRGB; as `to_srgb`."""
+    transform = None if icc is None else _transform(icc, "RGB")
+    if transform is None:
+        return pixels
+    return np.asarray(transform.apply(Image.fromarray(pixels)))
 
 
 def _separated(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -64,6 +77,16 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 def _transform(icc: bytes, mode: str) -> Transform | None:
     """From a profile's colours to sRGB; None: nothing to do, or no profile for this mode."""
+    return _remembered(icc, mode) if len(icc) <= MAX_REMEMBERED_BYTES else _built(icc, mode)
+
+
+@lru_cache(maxsize=16)
+def _remembered(icc: bytes, mode: str) -> Transform | None:
+    # Little CMS lets any number of threads use one transform.
+    return _built(icc, mode)
+
+
+def _built(icc: bytes, mode: str) -> Transform | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         if MODE_OF_COLOUR_SPACE.get(profile.profile.xcolor_space) != mode:

@@ -44,11 +44,9 @@ class Photo:
     width: int
     """Pixels of the photo frame; more than pixels.shape[1] if decoded at a reduced scale."""
     height: int
-
-    @property
-    def scale(self) -> float:
-        """Pixels held per pixel of the photo frame: 1.0, or less if decoded at a reduced scale."""
-        return float(self.pixels.shape[1] / self.width)
+    reduction: int = 1
+    """Pixels of the photo frame, a side, that one held pixel stands for: 1, 2, 4 or 8. The last
+    column and row may reach over the edge of the photo."""
 
 
 @dataclass(frozen=True, slots=True)

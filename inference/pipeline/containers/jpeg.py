@@ -59,7 +59,7 @@ def read(data: bytes) -> Container:
         raise truncated("JPEG")
     if frame is None:
         raise damaged("JPEG", "a scan without a frame header")
-    if data.find(END, scans) < 0:
+    if data.rfind(END, scans) < 0:
         raise truncated("JPEG")
     width, height = frame
     return Container(

@@ -76,7 +76,7 @@ def test_every_format_gives_its_picture(name: str) -> None:
     assert difference(photo, picture()) < 5
     assert photo.pixels.flags.c_contiguous
     assert photo.pixels.dtype == np.uint8
-    assert (photo.width, photo.height, photo.scale) == (WIDTH, HEIGHT, 1.0)
+    assert (photo.width, photo.height, photo.reduction) == (WIDTH, HEIGHT, 1)
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -89,7 +89,7 @@ def test_a_region_beside_the_photo_is_refused(region: Region) -> None:
 
 def test_a_photo_at_half_scale_gives_points_of_the_whole_photo() -> None:
     half = photo(200, 200)
-    held_at_half = Photo(half.pixels, width=400, height=400)
+    held_at_half = Photo(half.pixels, width=400, height=400, reduction=2)
     region = Region(x=200, y=100, width=80, height=80)
     points = np.array([[80.0, 80.0]], dtype=np.float32)
 
