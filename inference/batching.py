@@ -1,8 +1,9 @@
 """Batches across calls: work items in, one run of a session for many of them, results to each.
 
-One task owns the queue and hands a batch to a worker whenever one is free; each worker owns one
-runner on a thread of its own. Nothing waits idly for a batch to fill: the next batch is what queued
-up while the sessions worked.
+The event loop owns the queue and hands a batch to a worker whenever one is free; each worker owns
+one runner on a thread of its own. Nothing waits idly for a batch to fill: the next batch is what
+queued up while the sessions worked. There is no task and no executor between a submit and its run:
+they cost more than a small network does.
 """
 
 from __future__ import annotations
@@ -10,36 +11,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-import structlog
-
 from inference.calls import Call
-from inference.errors import DeadlinePassed, Draining, ItemError, ModelFault
+from inference.errors import DeadlinePassed, Draining, ItemError
 from inference.fair_queue import BatchPolicy, FairQueue
+from inference.worker import Outcome, Runner, Worker
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-In_contra = TypeVar("In_contra", contravariant=True)
-Out_co = TypeVar("Out_co", covariant=True)
-
-_log = structlog.get_logger("inference.batching")
-
-
-class Runner(Protocol[In_contra, Out_co]):
-    """One pass over a batch, on one thread. Blocks.
-
-    padded_size: rows that the session should see, at least as many as there are inputs. Returns one
-    output an input, in order; an ItemError in place of an output fails that item alone. A runner
-    that raises is thrown away and made again.
-    """
-
-    def __call__(
-        self, inputs: Sequence[In_contra], padded_size: int, /
-    ) -> Sequence[Out_co | ItemError]: ...
 
 
 class BatchObserver(Protocol):
@@ -101,29 +83,34 @@ class Batcher(Generic[In, Out]):
         observer: BatchObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name = name
         self._policy = policy or BatchPolicy()
         self._observer = observer or Unobserved()
         self._clock = clock
         self._queue: FairQueue[_Work[In, Out]] = FairQueue(self._policy, _Work.is_wanted)
-        self._changed = asyncio.Event()
-        self._is_closing = False
         self._workers = [
-            _Worker(f"{name}-{n}", make_runner, self._policy, self._observer)
+            Worker(
+                f"{name}-{n}",
+                make_runner,
+                padded_size=self._policy.padded_size,
+                on_fault=self._observer.faulted,
+            )
             for n in range(workers)
         ]
-        self._idle: asyncio.Queue[_Worker[In, Out]] = asyncio.Queue()
-        for worker in self._workers:
-            self._idle.put_nowait(worker)
-        self._running: set[asyncio.Task[None]] = set()
-        self._owner: asyncio.Task[None] | None = None
+        # The one that ended last comes first: its caches are warm.
+        self._idle = list(self._workers)
+        self._is_dispatch_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closing = False
+        self._is_empty = asyncio.Event()
 
     def __len__(self) -> int:
         """Items that wait; those in a session are not among them."""
         return len(self._queue)
 
     async def __aenter__(self) -> Self:
-        self._owner = asyncio.create_task(self._own_queue(), name=f"{self._name}-owner")
+        loop = asyncio.get_running_loop()
+        for worker in self._workers:
+            worker.start(loop)
         return self
 
     async def __aexit__(
@@ -133,10 +120,8 @@ class Batcher(Generic[In, Out]):
         traceback: TracebackType | None,
     ) -> None:
         self._is_closing = True
-        self._changed.set()
-        if self._owner is not None:
-            await self._owner
-        await asyncio.gather(*self._running)
+        self._dispatch()
+        await self._is_empty.wait()
         for worker in self._workers:
             worker.stop()
 
@@ -160,11 +145,13 @@ class Batcher(Generic[In, Out]):
             raise Draining("the server is stopping")
         now = self._clock()
         call.check(now)
-        result: asyncio.Future[Out] = asyncio.get_running_loop().create_future()
-        work = _Work(item, call, result, now)
-        self._queue.put(work, shape=shape, caller=call.caller, now=now)
-        self._observer.queue_length(len(self._queue))
-        self._changed.set()
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Out] = loop.create_future()
+        self._queue.put(_Work(item, call, result, now), shape=shape, caller=call.caller, now=now)
+        if not self._is_dispatch_due:
+            # Not at once: what else is submitted before the loop goes round shares the run.
+            self._is_dispatch_due = True
+            loop.call_soon(self._dispatch)
         try:
             # Also answers the caller while a session hangs.
             async with asyncio.timeout(call.remaining_seconds(now)):
@@ -172,34 +159,32 @@ class Batcher(Generic[In, Out]):
         except TimeoutError:
             raise DeadlinePassed("the deadline passed before the work was done") from None
 
-    async def _own_queue(self) -> None:
-        while True:
-            worker = await self._idle.get()
-            batch = await self._next_batch()
-            if not batch:
-                return
-            run = asyncio.create_task(self._run(worker, batch))
-            self._running.add(run)
-            run.add_done_callback(self._running.discard)
-
-    async def _next_batch(self) -> Sequence[_Work[In, Out]]:
-        """What goes into the session now free; empty: the batcher closes and nothing is left."""
-        while True:
-            self._changed.clear()
-            now = self._clock()
+    def _dispatch(self) -> None:
+        """Hand out batches until the queue or the idle workers are used up."""
+        self._is_dispatch_due = False
+        now = self._clock()
+        while self._idle:
             drawn = self._queue.draw(now)
             for work in drawn.unwanted:
                 self._drop(work, now)
-            self._observer.queue_length(len(self._queue))
-            ready_at = self._queue.ready_at()
-            if drawn.batch or (self._is_closing and ready_at is None):
-                return drawn.batch
-            delay = None if ready_at is None else max(0.0, ready_at - now)
-            try:
-                async with asyncio.timeout(delay):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+            if not drawn.batch:
+                break
+            self._start(self._idle.pop(), drawn.batch, now)
+        self._observer.queue_length(len(self._queue))
+        if self._idle:
+            self._wait_for_company(now)
+        if self._is_closing and not self._queue and len(self._idle) == len(self._workers):
+            self._is_empty.set()
+
+    def _wait_for_company(self, now: float) -> None:
+        """Come back when the first batch that waits for more has waited long enough."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        ready_at = self._queue.ready_at()
+        if ready_at is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, ready_at - now), self._dispatch)
 
     def _drop(self, work: _Work[In, Out], now: float) -> None:
         # A cancelled call cancels its submit(), and that the future; so does the timeout there.
@@ -207,85 +192,24 @@ class Batcher(Generic[In, Out]):
         if not work.result.done():
             work.result.set_exception(DeadlinePassed("the deadline passed in the queue"))
 
-    async def _run(self, worker: _Worker[In, Out], batch: Sequence[_Work[In, Out]]) -> None:
-        started_at = self._clock()
-        outcomes = await worker.run([work.item for work in batch])
-        self._observer.ran(
-            len(batch),
-            self._policy.padded_size(len(batch)),
-            [started_at - work.queued_at for work in batch],
-            self._clock() - started_at,
-        )
-        for work, outcome in zip(batch, outcomes, strict=True):
-            if work.result.done():
-                continue
-            if isinstance(outcome, ItemError):
-                work.result.set_exception(outcome)
-            else:
-                work.result.set_result(outcome)
-        self._idle.put_nowait(worker)
-
-
-class _Worker(Generic[In, Out]):
-    """One runner on one thread."""
-
-    def __init__(
-        self,
-        name: str,
-        make_runner: Callable[[], Runner[In, Out]],
-        policy: BatchPolicy,
-        observer: BatchObserver,
+    def _start(
+        self, worker: Worker[In, Out], batch: Sequence[_Work[In, Out]], started_at: float
     ) -> None:
-        self._name = name
-        self._make_runner = make_runner
-        self._policy = policy
-        self._observer = observer
-        self._runner: Runner[In, Out] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        def finished(outcomes: Sequence[Outcome[Out]]) -> None:
+            self._observer.ran(
+                len(batch),
+                self._policy.padded_size(len(batch)),
+                [started_at - work.queued_at for work in batch],
+                self._clock() - started_at,
+            )
+            for work, outcome in zip(batch, outcomes, strict=True):
+                if work.result.done():
+                    continue
+                if isinstance(outcome, ItemError):
+                    work.result.set_exception(outcome)
+                else:
+                    work.result.set_result(outcome)
+            self._idle.append(worker)
+            self._dispatch()
 
-    def stop(self) -> None:
-        self._thread.shutdown(wait=False)
-
-    async def warm_up(self, batches: Sequence[Sequence[In]]) -> None:
-        def run_all() -> None:
-            for batch in batches or [()]:
-                self._pass_over(batch)
-
-        await asyncio.get_running_loop().run_in_executor(self._thread, run_all)
-
-    async def run(self, items: Sequence[In]) -> Sequence[Out | ItemError]:
-        """One outcome an item; never raises."""
-        together = await self._attempt(items)
-        if not isinstance(together, Exception):
-            return together
-        # One item may have poisoned the run: each one gets a second chance alone.
-        singly: list[Out | ItemError] = []
-        for item in items:
-            alone = await self._attempt([item])
-            if isinstance(alone, ItemError):
-                singly.append(alone)
-            elif isinstance(alone, Exception):
-                singly.append(ModelFault("the model failed at this item"))
-            else:
-                singly.extend(alone)
-        return singly
-
-    async def _attempt(self, items: Sequence[In]) -> Sequence[Out | ItemError] | Exception:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._thread, self._pass_over, items)
-        except Exception as fault:  # noqa: BLE001 - a runtime raises what it likes
-            self._runner = None
-            self._observer.faulted()
-            _log.error("runner_failed", worker=self._name, items=len(items), exc_info=fault)
-            return fault
-
-    def _pass_over(self, items: Sequence[In]) -> Sequence[Out | ItemError]:
-        if self._runner is None:
-            self._runner = self._make_runner()
-        if not items:
-            return ()
-        outputs = self._runner(items, self._policy.padded_size(len(items)))
-        if len(outputs) != len(items):
-            raise RuntimeError(f"{len(outputs)} outputs for {len(items)} items")
-        return outputs
+        worker.run([work.item for work in batch], finished)
