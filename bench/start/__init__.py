@@ -1,0 +1,1 @@
+"""P9: from the start of a process until it serves."""
