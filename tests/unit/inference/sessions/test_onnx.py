@@ -10,6 +10,7 @@ import pytest
 
 from inference.errors import DeviceError, ModelFault, PackError
 from inference.models.graphs import RecogniserGraph, read_graph
+from inference.sessions.gpu import GpuOptions, GpuProvider
 from inference.sessions.onnx import OnnxOptions, OnnxSession, OnnxSessions
 from tests.unit.inference import networks
 
@@ -56,6 +57,14 @@ def test_every_call_of_the_factory_makes_another_session(graph: RecogniserGraph)
 def test_cuda_without_cuda_is_refused(graph: RecogniserGraph, device: str) -> None:
     with pytest.raises(DeviceError, match=r"has no CUDA.*facesearch\[gpu\]"):
         OnnxSession(graph.model(), OnnxOptions(device=device))
+
+
+@pytest.mark.skipif(has_cuda, reason="CUDA is here")
+def test_tensorrt_without_a_gpu_build_is_refused(graph: RecogniserGraph) -> None:
+    options = OnnxOptions(device="cuda:0", gpu=GpuOptions(provider=GpuProvider.TENSORRT))
+
+    with pytest.raises(DeviceError, match=r"has no CUDA.*facesearch\[gpu\]"):
+        OnnxSession(graph.model(), options)
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:x", "cpu:1", "cuda:-1"])
