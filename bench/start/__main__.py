@@ -2,11 +2,11 @@
 
     python -m bench.start [--full] [--pack DIR] [--checkout DIR]
 
-Inference until it says "serving"; an edge until /readyz answers 200, on a new data folder and on one
-with 10,000 faces in Milvus Lite. The edge's inference is a stub, so that nothing but its own start is
-timed. A round before those that count fills the caches, as the first start on a machine does: of
-files, of compiled models, and of Python's bytecode, which goes to a folder of the benchmark because
-PYTHONDONTWRITEBYTECODE may be set here.
+Inference until it says "serving"; an edge until /readyz answers 200, on a new data folder and on
+one with 10,000 faces in Milvus Lite. The edge's inference is a stub, so that nothing but its own
+start is timed. A round before those that count fills the caches, as the first start on a machine
+does: of files, of compiled models, and of bytecode, which goes to a folder of the benchmark
+because PYTHONDONTWRITEBYTECODE may be set here.
 """
 
 from __future__ import annotations
