@@ -10,6 +10,7 @@ from enum import StrEnum
 import grpc
 
 from bench.kit.loops import closed_loop
+from bench.kit.processes import Service
 from facesearch.inference.v1 import inference_pb2 as pb
 from facesearch.inference.v1 import inference_pb2_grpc as rpc
 
@@ -61,6 +62,17 @@ async def analyzing(target: str, policy: Policy) -> AsyncIterator[AnalyzeCall]:
             return result
 
         yield analyze
+
+
+def runtime_of(inference: Service) -> str:
+    """What runs the detector, such as "onnxruntime 1.31.1"."""
+
+    async def ask() -> str:
+        async with grpc.aio.insecure_channel(inference.address) as channel:
+            info = await rpc.InferenceServiceStub(channel).GetModelInfo(pb.GetModelInfoRequest())
+            return next(one.runtime for one in info.networks if one.role == "detector")
+
+    return asyncio.run(ask())
 
 
 def analyses(

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bench.kit.result import JSON
+
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
@@ -19,6 +21,10 @@ class Rounds:
     def ratio(self, side: str, other: str) -> float:
         """Median of one side over the median of the other."""
         return self.median(side) / self.median(other)
+
+    def to_json(self) -> dict[str, JSON]:
+        """Every value, for the details of a result."""
+        return {side: list(each) for side, each in self.values.items()}
 
     def rows(self) -> list[list[str | float | int]]:
         """Side, median, lowest, highest: rows of a table."""
