@@ -1,8 +1,8 @@
 """The same picture in other bytes.
 
-An edge knows a selfie again that it has just seen (by SHA-256, so that pages of one search come from
-one probe) and does not ask inference. Callers who are different people send different files, so a
-load must never send one file twice.
+An edge knows a selfie again that it has just seen (by SHA-256, so that the pages of one search come
+from one probe) and does not ask inference. Different people send different files, so a load must
+never send one twice.
 """
 
 from __future__ import annotations

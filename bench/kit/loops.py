@@ -70,7 +70,8 @@ async def open_loop(
     A latency counts from the moment its request was due, so that a stall is felt by all who came
     during it.
 
-    items: at least as many as arrive. failures: what a call may raise when it is refused, which is counted; others end the load.
+    items: at least as many as arrive. failures: what a call may raise when it is refused, which is
+    counted; others end the load.
     """
     count = max(1, round(per_second * seconds))
     latencies: list[float] = []
