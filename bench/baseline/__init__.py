@@ -1,0 +1,1 @@
+"""Against what a competent user would write: FastAPI over insightface's FaceAnalysis."""
