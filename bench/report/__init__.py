@@ -1,0 +1,1 @@
+"""One Markdown report with plots of what all benchmarks found."""
