@@ -59,9 +59,7 @@ def align(photo: Photo, landmarks: FloatArray) -> Pixels:
     landmarks: (5, 2) in the photo frame. Linear interpolation without a filter, as InsightFace has
     it: recognisers were trained on crops made so. Raises InvalidLandmarks.
     """
-    if landmarks.shape != TEMPLATE.shape:
-        raise InvalidLandmarks("a face has exactly five landmarks, each with x and y")
-    to_crop = similarity(landmarks, TEMPLATE)
+    to_crop = _to_crop(landmarks)
     if photo.reduction > 1:
         to_crop = _from_held(to_crop, photo.reduction)
     if not np.isfinite(to_crop).all():
@@ -71,9 +69,18 @@ def align(photo: Photo, landmarks: FloatArray) -> Pixels:
 
 
 def crop_scale(landmarks: FloatArray) -> float:
-    """Pixels of the crop per pixel of the photo frame, for landmarks (5, 2). As `similarity`."""
-    linear = similarity(landmarks, TEMPLATE)[:, :2]
+    """Pixels of the crop per pixel of the photo frame.
+
+    landmarks: (5, 2) in the photo frame. Raises InvalidLandmarks.
+    """
+    linear = _to_crop(landmarks)[:, :2]
     return float(np.hypot(linear[0, 0], linear[1, 0]))
+
+
+def _to_crop(landmarks: FloatArray) -> Transform:
+    if landmarks.shape != TEMPLATE.shape:
+        raise InvalidLandmarks("a face has exactly five landmarks, each with x and y")
+    return similarity(landmarks, TEMPLATE)
 
 
 def _from_held(to_crop: Transform, reduction: int) -> Transform:

@@ -8,36 +8,32 @@ queues drops what nobody waits for any more, so the deadline is honoured before 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
 
 from inference.admission import Admission, Load
 from inference.batching import Batcher
 from inference.calls import Call
 from inference.cpu_stage import CpuStage
 from inference.errors import InvalidCrop
-from inference.pipeline.align import align
 from inference.pipeline.decode import decode, read_header
 from inference.pipeline.faces import (
     CROP_SIZE,
     Analysis,
-    AnalyzedFace,
     AnalyzeOptions,
     DecodeLimits,
     Detections,
-    EmbedMode,
     FloatArray,
-    Photo,
     Pixels,
-    Quality,
     Region,
     StageSeconds,
 )
-from inference.pipeline.letterbox import DetectorInput, letterbox
-from inference.pipeline.looks import Flags, LookPolicy, counted, largest_first
-from inference.pipeline.quality import assess
+from inference.pipeline.letterbox import DetectorInput
+from inference.pipeline.looks import LookPolicy
+from inference.pipeline.picture import Picture
+from inference.pipeline.walk import Judged, Sight, Walk
 from inference.together import together
 
 BYTES_PER_PIXEL = 3
@@ -77,14 +73,19 @@ class Analyzer:
         looks: LookPolicy,
         limits: DecodeLimits,
         memory: Admission,
+        may_reduce: bool = True,
     ) -> None:
-        """memory: of decoded photos; those that find no room wait."""
+        """memory: of decoded photos; those that find no room wait.
+
+        may_reduce: decode large JPEGs as finely as they are needed; False: in full, always.
+        """
         self._pixels = pixels
         self._detector = detector
         self._recogniser = recogniser
         self._looks = looks
         self._limits = limits
         self._memory = memory
+        self._may_reduce = may_reduce
 
     async def analyze(
         self, data: bytes, options: AnalyzeOptions, call: Call, region: Region | None = None
@@ -94,40 +95,26 @@ class Analyzer:
         Raises ItemError and Dropped.
         """
         watch = _Stopwatch()
-        header = read_header(data, self._limits)
-        size = Load(1, header.width * header.height * BYTES_PER_PIXEL)
-        async with self._memory.wait_and_enter(size):
-            photo = await self._pixels.run(lambda: decode(data, self._limits), call)
-            decode_seconds = watch.lap()
-            found = await self._look(photo, region, options, call)
-            counts = counted(found, photo.width, photo.height, options.counting)
-            detect_seconds = watch.lap()
-            shown = found if options.max_faces == 0 else _first(found, options.max_faces)
-            judged = await self._judge(photo, shown, call)
-            align_seconds = watch.lap()
-        chosen = _to_embed(counts[: len(shown)], int(counts.sum()), options.embed)
-        embeddings = await self._embed([judged[face].crop for face in chosen], call)
-        faces = _faces(shown, counts, judged, dict(zip(chosen, embeddings, strict=True)), options)
-        return Analysis(
-            width=photo.width,
-            height=photo.height,
-            faces=faces,
-            faces_counted=int(counts.sum()),
-            seconds=StageSeconds(decode_seconds, detect_seconds, align_seconds, watch.lap()),
-        )
+        picture = self._open(data)
+        walk = Walk(self._looks, options, region)
+        async with self._memory.wait_and_enter(_room(picture)):
+            sight = await self._look(walk, picture, call, watch)
+            judged = await self._judge(walk, picture, sight, call, watch)
+        chosen = walk.to_embed(sight)
+        vectors = await self._embed([judged[face].crop for face in chosen], call)
+        watch.lap("embed")
+        embeddings = dict(zip(chosen, vectors, strict=True))
+        return walk.answer(picture, sight, judged, embeddings, watch.seconds)
 
     async def embed_face(self, data: bytes, landmarks: FloatArray, call: Call) -> EmbeddedFace:
         """The embedding of a face by its landmarks, (5, 2) in the photo frame.
 
         Raises ItemError and Dropped.
         """
-        header = read_header(data, self._limits)
-        size = Load(1, header.width * header.height * BYTES_PER_PIXEL)
-        async with self._memory.wait_and_enter(size):
-            crop = await self._pixels.run(
-                lambda: align(decode(data, self._limits), landmarks), call
-            )
-        return EmbeddedFace((await self._embed([crop], call))[0], crop)
+        picture = self._open(data)
+        async with self._memory.wait_and_enter(_room(picture)):
+            crops = await self._pixels.run(lambda: picture.crops([landmarks]), call)
+        return EmbeddedFace((await self._embed(crops, call))[0], crops[0])
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
         """The embedding of an encoded image that is an aligned crop. Raises ItemError, Dropped."""
@@ -140,107 +127,70 @@ class Analyzer:
         photo = await self._pixels.run(lambda: decode(data, self._limits), call)
         return EmbeddedFace((await self._embed([photo.pixels], call))[0], photo.pixels)
 
-    async def _look(
-        self, photo: Photo, region: Region | None, options: AnalyzeOptions, call: Call
-    ) -> Detections:
-        """Faces by as many looks as the answer needs, largest first."""
-        sizes = self._looks.sizes
-        if not options.is_early_stop:
-            looks = await together(
-                self._one_look(photo, size, region, options.min_score, call) for size in sizes
-            )
-            return largest_first(self._looks.merge(looks))
-        side = max(photo.width, photo.height) if region is None else _longer_side(region)
-        looks = []
-        for number, size in enumerate(sizes, start=1):
-            looks.append(await self._one_look(photo, size, region, options.min_score, call))
-            merged = self._looks.merge(looks)
-            counts = counted(merged, photo.width, photo.height, options.counting)
-            finest = max(sizes[:number])
-            if self._looks.is_clear(merged, counts, options.min_score, finest / side):
-                break
-        return largest_first(self._looks.merge(looks))
+    async def _look(self, walk: Walk, picture: Picture, call: Call, watch: _Stopwatch) -> Sight:
+        """What the photo shows by as many looks as the answer needs."""
+        inputs: list[DetectorInput] = []
+        looks: list[Detections] = []
+        rounds = deque(walk.rounds)
+        while True:
+            # One turn on a pixel thread for all: each turn costs the event loop as much as a crop.
+            new = await self._pixels.run(partial(walk.inputs, picture, rounds.popleft()), call)
+            watch.lap("decode")
+            inputs += new
+            looks += await together(self._detect(one, walk.options, call) for one in new)
+            sight = walk.sight(picture, inputs, looks)
+            watch.lap("detect")
+            if sight.is_clear or not rounds:
+                return sight
 
-    async def _one_look(
-        self, photo: Photo, size: int, region: Region | None, min_score: float, call: Call
+    async def _detect(
+        self, image: DetectorInput, options: AnalyzeOptions, call: Call
     ) -> Detections:
-        image = await self._pixels.run(lambda: letterbox(photo, size, region), call)
-        return await self._detector.submit(DetectorWork(image, min_score), call=call, shape=size)
+        work = DetectorWork(image, options.min_score)
+        return await self._detector.submit(work, call=call, shape=image.size)
 
-    async def _judge(self, photo: Photo, faces: Detections, call: Call) -> Sequence[_Judged]:
-        if not len(faces):
+    async def _judge(
+        self, walk: Walk, picture: Picture, sight: Sight, call: Call, watch: _Stopwatch
+    ) -> Sequence[Judged]:
+        if not len(sight.faces):
             return ()
-        return await self._pixels.run(lambda: _judge_all(photo, faces), call)
+        before = picture.decode_seconds
+        judged = await self._pixels.run(partial(walk.judge, picture, sight), call)
+        watch.lap("align")
+        watch.move(picture.decode_seconds - before, "align", "decode")
+        return judged
 
     async def _embed(self, crops: Sequence[Pixels], call: Call) -> list[FloatArray]:
         return await together(self._recogniser.submit(crop, call=call) for crop in crops)
 
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    crop: Pixels
-    quality: Quality
+    def _open(self, data: bytes) -> Picture:
+        return Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
 
 
-def _judge_all(photo: Photo, faces: Detections) -> list[_Judged]:
-    judged = []
-    for box, landmarks in zip(faces.boxes, faces.landmarks, strict=True):
-        crop = align(photo, landmarks)
-        judged.append(_Judged(crop, assess(box, landmarks, crop)))
-    return judged
-
-
-def _longer_side(region: Region) -> float:
-    return max(region.width, region.height)
-
-
-def _first(faces: Detections, count: int) -> Detections:
-    return Detections(faces.boxes[:count], faces.landmarks[:count], faces.scores[:count])
-
-
-def _to_embed(counts: Flags, faces_counted: int, mode: EmbedMode) -> list[int]:
-    """Which of the faces returned, largest first, get an embedding."""
-    match mode:
-        case EmbedMode.ALL:
-            return list(range(len(counts)))
-        case EmbedMode.SINGLE if faces_counted == 1:
-            return [int(face) for face in np.flatnonzero(counts)]
-        case EmbedMode.LARGEST:
-            return [int(face) for face in np.flatnonzero(counts)[:1]]
-        case _:
-            return []
-
-
-def _faces(
-    found: Detections,
-    counts: Flags,
-    judged: Sequence[_Judged],
-    embeddings: dict[int, FloatArray],
-    options: AnalyzeOptions,
-) -> list[AnalyzedFace]:
-    faces = []
-    for index, one in enumerate(judged):
-        x1, y1, x2, y2 = (float(edge) for edge in found.boxes[index])
-        is_embedded = index in embeddings
-        faces.append(
-            AnalyzedFace(
-                box=(x1, y1, x2, y2),
-                landmarks=found.landmarks[index],
-                score=float(found.scores[index]),
-                quality=one.quality,
-                counts=bool(counts[index]),
-                embedding=embeddings.get(index),
-                crop=one.crop if options.with_crops and is_embedded else None,
-            )
-        )
-    return faces
+def _room(picture: Picture) -> Load:
+    """What a photo may come to hold: all its pixels, if it shows small faces."""
+    header = picture.header
+    return Load(1, header.width * header.height * BYTES_PER_PIXEL)
 
 
 class _Stopwatch:
+    """Seconds by stage."""
+
     def __init__(self) -> None:
         self._last = time.perf_counter()
+        self._spent = dict.fromkeys(("decode", "detect", "align", "embed"), 0.0)
 
-    def lap(self) -> float:
-        """Seconds since the last lap."""
+    def lap(self, stage: str) -> None:
+        """Count the time since the last lap to a stage."""
         last, self._last = self._last, time.perf_counter()
-        return self._last - last
+        self._spent[stage] += self._last - last
+
+    def move(self, seconds: float, source: str, target: str) -> None:
+        """Count some of a stage's time to another one."""
+        self._spent[source] -= seconds
+        self._spent[target] += seconds
+
+    @property
+    def seconds(self) -> StageSeconds:
+        """Of every stage so far."""
+        return StageSeconds(**self._spent)

@@ -117,15 +117,18 @@ class Encoded:
             self.header.width % reduction or self.header.height % reduction
         )
 
+    def coarsest(self, most: float) -> int:
+        """The greatest reduction that it can be decoded at and that is not above `most`, or 1."""
+        return next((one for one in REDUCTIONS if one <= most and self.can_reduce(one)), 1)
 
-def open_file(data: bytes, limits: DecodeLimits) -> Encoded:
+
+def open_file(data: bytes, header: Header) -> Encoded:
     """Take a file apart.
 
-    Raises what `read_header` raises, and InvalidImage and ImageTooLarge for what is around the
-    picture.
+    header: what `read_header` says of it. Raises InvalidImage and ImageTooLarge for what is around
+    the picture.
     """
-    header = read_header(data, limits)
-    return Encoded(header, _format(data).read(data))
+    return Encoded(header, FORMATS[header.format].read(data))
 
 
 def decode(data: bytes, limits: DecodeLimits) -> Photo:
@@ -134,7 +137,7 @@ def decode(data: bytes, limits: DecodeLimits) -> Photo:
     Runs in any thread. Raises what `read_header` raises, and InvalidImage for a file that is
     damaged or ends too early, wherever.
     """
-    return decode_at(open_file(data, limits))
+    return decode_at(open_file(data, read_header(data, limits)))
 
 
 def decode_at(encoded: Encoded, reduction: int = 1) -> Photo:
