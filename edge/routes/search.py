@@ -116,7 +116,7 @@ def _answer(
                 photo_id=match.photo.photo_id,
                 collection_id=match.photo.collection_id,
                 score=round(match.score, 4),
-                face=MatchFace(face_id=match.face.face_id, bbox=BoxAnswer.of(match.face.seen.box)),
+                face=MatchFace(face_id=match.face_id, bbox=BoxAnswer.of(match.box)),
             )
             for match in page.matches
         ],

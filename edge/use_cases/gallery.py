@@ -106,9 +106,9 @@ class Gallery:
                 if face.state is FaceState.INDEXED and face.space_id == space
             }
             stored = await self._vectors.fetch(space, sorted(visible)) if visible else ()
-            faces = {face_id: face for face_id, (_, face) in visible.items()}
+            boxes = {face_id: face.seen.box for face_id, (_, face) in visible.items()}
             hits = [hit for hit in _hits(stored, probe) if hit.score >= minimum_score]
-            matches |= best_face_per_photo(hits, faces)
+            matches |= best_face_per_photo(hits, boxes)
             # Replaced once more between the two lines above, and swept already.
             gone = visible.keys() - {face.face_id for face in stored}
             stale = {visible[face_id][0] for face_id in gone}

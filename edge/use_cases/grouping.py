@@ -6,19 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from edge.use_cases.model import Match
 from storage.identity import FaceId, PhotoKey
-from storage.records.model import Face
+from storage.records.model import Box
 from storage.vectors.port import Hit
 
 
 def best_face_per_photo(
-    hits: Iterable[Hit], visible: Mapping[FaceId, Face]
+    hits: Iterable[Hit], visible: Mapping[FaceId, Box]
 ) -> dict[PhotoKey, Match]:
     """The most similar visible face of each photo; of equals the first by face_id."""
     best: dict[PhotoKey, Match] = {}
     for hit in sorted(hits, key=lambda hit: (-hit.score, hit.face_id)):
-        face = visible.get(hit.face_id)
-        if face is not None:
-            best.setdefault(hit.photo, Match(photo=hit.photo, score=hit.score, face=face))
+        box = visible.get(hit.face_id)
+        if box is not None and hit.photo not in best:
+            best[hit.photo] = Match(hit.photo, hit.score, hit.face_id, box)
     return best
 
 

@@ -138,7 +138,9 @@ class Match:
     photo: PhotoKey
     score: float
     """Cosine similarity, unrounded."""
-    face: Face
+    face_id: FaceId
+    box: Box
+    """Where that face is on the photo."""
 
 
 @dataclass(frozen=True, slots=True)

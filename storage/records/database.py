@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -12,9 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.errors import RecordsUnavailable, StorageError
+from storage.identity import FaceId, SpaceId
 from storage.records.engines import Engines
 from storage.records.failures import at_open, translated
 from storage.records.migrations.run import migrate
+from storage.records.model import Box
+from storage.records.sqlite_visible import SqliteVisible
+from storage.records.visible import PooledVisible, VisibleFaces
 
 # For what touches every row, and for waiting until another process has migrated.
 _LONG_SECONDS = 60.0
@@ -27,6 +31,11 @@ class Database:
 
     def __init__(self, engines: Engines, timeout_seconds: float) -> None:
         self._engines = engines
+        self._visible: VisibleFaces = (
+            PooledVisible(engines.reader)
+            if engines.direct_reader is None
+            else SqliteVisible(engines.direct_reader)
+        )
         self._timeout_seconds = timeout_seconds
         self._long_seconds = max(_LONG_SECONDS, timeout_seconds)
         self._is_migrated = False
@@ -65,8 +74,16 @@ class Database:
                     await _allow_seconds(connection, limit)
                 yield connection
 
+    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Box]:
+        """RecordStore.visible, for ids that are ours."""
+        await self._ensure_migrated()
+        with translated():
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._visible(space, faces)
+
     async def close(self) -> None:
         """Close the connections that nobody uses."""
+        await self._visible.close()
         await self._engines.close()
 
     async def _ensure_migrated(self) -> None:

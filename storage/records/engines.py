@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from storage.errors import StoreMisconfigured
 
 _SQLITE = "sqlite+aiosqlite"
+_DIRECT_SQLITE = "sqlite+pysqlite"
 _POSTGRESQL = "postgresql+asyncpg"
 _DRIVERS = {
     "sqlite": _SQLITE,
@@ -36,6 +37,8 @@ class Engines:
 
     reader: AsyncEngine
     writer: AsyncEngine
+    direct_reader: Engine | None = None
+    """SQLite: for reading without asyncio, in a thread that makes and uses the connection."""
 
     async def use_write_ahead_log(self) -> None:
         """Set a SQLite file to WAL; the file remembers it.
@@ -115,10 +118,14 @@ def _sqlite(url: URL, timeout_seconds: float) -> Engines:
         max_overflow=0,
         pool_timeout=timeout_seconds,
     )
+    direct_reader = create_engine(
+        url.set(drivername=_DIRECT_SQLITE), connect_args=arguments, poolclass=NullPool
+    )
     event.listen(reader.sync_engine, "connect", _set_up_sqlite_reader)
+    event.listen(direct_reader, "connect", _set_up_sqlite_reader)
     event.listen(writer.sync_engine, "connect", _set_up_sqlite)
     event.listen(writer.sync_engine, "begin", _begin_immediate)
-    return Engines(reader, writer)
+    return Engines(reader, writer, direct_reader)
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -68,36 +68,44 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (DBAPIError, PoolTimeout, OSError) as error:
+    except (DBAPIError, sqlite3.Error, PoolTimeout, OSError) as error:
         storage_error = translation(error)
         if storage_error is None:
             raise
         raise storage_error from error
 
 
+_CONNECTION_ERRORS = (
+    OperationalError,
+    InterfaceError,
+    sqlite3.OperationalError,
+    sqlite3.InterfaceError,
+)
 _AWAY = "the records database does not answer; see STORAGE_RECORDS_URL"
 
 
-def translation(error: DBAPIError | PoolTimeout | OSError) -> StorageError | None:
+def translation(error: DBAPIError | sqlite3.Error | PoolTimeout | OSError) -> StorageError | None:
     """What the driver's error means while the store is in use; None: a bug of ours."""
-    if not isinstance(error, DBAPIError):  # no connection, or none in time
+    if isinstance(error, PoolTimeout | OSError):  # no connection, or none in time
         return RecordsUnavailable(f"{_AWAY} ({type(error).__name__}: {error})")
-    code = _code(error)
+    # SQLAlchemy wraps the driver's own; a direct reader raises it bare.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = _code(cause)
     if _is_full(code):
-        return StorageFull(str(error.orig))
+        return StorageFull(str(cause))
     match code:
         case int():
             is_away = code & _PRIMARY in _SQLITE_AWAY
         case str():
             is_away = code.startswith((*_POSTGRESQL_AWAY, *_POSTGRESQL_WRONG))
         case _:  # raised on this side of the connection, because it is closed or breaks
-            is_away = isinstance(error, OperationalError | InterfaceError)
-    return RecordsUnavailable(f"{_AWAY} ({error.orig})") if is_away else None
+            is_away = isinstance(error, _CONNECTION_ERRORS)
+    return RecordsUnavailable(f"{_AWAY} ({cause})") if is_away else None
 
 
 def at_open(error: DBAPIError) -> StorageError | None:
     """What the driver's error means while the store is opened."""
-    code = _code(error)
+    code = _code(error.orig)
     if isinstance(code, int) and (reason := _SQLITE_WRONG.get(code & _PRIMARY)):
         return StoreMisconfigured(f"records cannot be kept here: {reason}")
     if isinstance(code, str) and code.startswith(_POSTGRESQL_WRONG):
@@ -105,10 +113,10 @@ def at_open(error: DBAPIError) -> StorageError | None:
     return translation(error)
 
 
-def _code(error: DBAPIError) -> int | str | None:
+def _code(cause: BaseException | None) -> int | str | None:
     """SQLite's extended result code, PostgreSQL's SQLSTATE, or None if the server was not asked."""
     for name in ("sqlite_errorcode", "sqlstate"):
-        code = getattr(error.orig, name, None)
+        code = getattr(cause, name, None)
         if isinstance(code, int | str):
             return code
     return None

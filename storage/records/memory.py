@@ -13,6 +13,7 @@ from storage.records import rules
 from storage.records.ids import new_revision_id
 from storage.records.memory_operations import MemoryOperations, utc_now
 from storage.records.model import (
+    Box,
     Committed,
     Face,
     FaceIndexed,
@@ -172,10 +173,10 @@ class MemoryRecordStore(MemoryOperations):
     async def revision(self, revision: RevisionId) -> Photo | None:
         return self._whole(revision) if revision in self._revisions else None
 
-    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Face]:
+    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Box]:
         found = [await self.face(face_id) for face_id in faces]
         return {
-            face.face_id: face
+            face.face_id: face.seen.box
             for revision, face in filter(None, found)
             if _is_searchable(revision, face, space)
         }

@@ -8,6 +8,7 @@ from typing import Protocol
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId
 from storage.records.model import (
     ApiKey,
+    Box,
     Committed,
     Face,
     FaceIndexed,
@@ -130,8 +131,11 @@ class RecordStore(Protocol):
         """A revision in any state, with its faces."""
         ...
 
-    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Face]:
-        """Those of the faces that a search may show: indexed in `space`, their revision live."""
+    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Box]:
+        """Those of the faces that a search may show: indexed in `space`, their revision live.
+
+        With where they are on their photos; every search asks this once.
+        """
         ...
 
     async def list_photos(self, which: PhotoFilter, *, after: PhotoKey | None, limit: int) -> Page:

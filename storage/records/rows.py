@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId
+from storage.identity import PhotoKey, RevisionId, SpaceId
 from storage.records.model import (
     ApiKey,
     Box,
@@ -120,11 +120,6 @@ def face_values(new: Iterable[Face]) -> list[dict[str, object]]:
         }
         for face in new
     ]
-
-
-def by_id(found: Iterable[Face]) -> dict[FaceId, Face]:
-    """Faces by their id."""
-    return {face.face_id: face for face in found}
 
 
 def space_of(row: AnyRow) -> Space:

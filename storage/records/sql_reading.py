@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId, split_face_id
-from storage.records.dialects import items, listed
+from storage.records.dialects import listed
 from storage.records.model import (
+    Box,
     Face,
     FaceState,
     Page,
@@ -20,7 +20,7 @@ from storage.records.model import (
     Revision,
     RevisionState,
 )
-from storage.records.rows import FACE, REVISION, by_id, face_of, photo_of, revision_of, summary_of
+from storage.records.rows import FACE, REVISION, face_of, photo_of, revision_of, summary_of
 from storage.records.rules import SHOWN
 from storage.records.sql_queries import (
     SqlPart,
@@ -44,24 +44,6 @@ _HAS_STATUS: dict[PhotoStatus, ColumnElement[bool]] = {
     & (revisions.c.faces_detected > 0),
     PhotoStatus.NO_FACES: ~revisions.c.lost & (revisions.c.faces_detected == 0),
 }
-
-
-def _visible() -> Select[tuple[object, ...]]:
-    # A face id is "f_", 26 characters of revision, "_" and the number. Every id leads to its rows
-    # by two primary keys. No join: SQLite would begin it at all the live revisions.
-    ids = select(items(bindparam("wanted", type_=Text()))).subquery()
-    keys = select(func.substr(ids.c.value, 3, 26), cast(func.substr(ids.c.value, 30), Integer))
-    state = select(revisions.c.state).where(revisions.c.id == faces.c.revision).scalar_subquery()
-    return select(*FACE).where(
-        tuple_(faces.c.revision, faces.c.n).in_(keys),
-        faces.c.face_state == FaceState.INDEXED.value,
-        faces.c.space_id == bindparam("space"),
-        state == RevisionState.LIVE.value,
-    )
-
-
-# Every search asks it, so it is built once.
-_VISIBLE = _visible()
 
 
 class SqlReading(SqlPart):
@@ -127,15 +109,9 @@ class SqlReading(SqlPart):
         async with self._database.read() as connection:
             return await read_revision(connection, revision)
 
-    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Face]:
+    async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Box]:
         wanted = [face_id for face_id in faces if split_face_id(face_id) is not None]
-        if not wanted:
-            return {}
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                _VISIBLE, {"wanted": json.dumps(wanted), "space": space}
-            )
-            return by_id(face_of(row) for row in rows)
+        return await self._database.visible(space, wanted) if wanted else {}
 
     async def list_photos(self, which: PhotoFilter, *, after: PhotoKey | None, limit: int) -> Page:
         page = (

@@ -407,8 +407,8 @@ async def test_visible_are_indexed_faces_of_live_revisions(records: RecordStore)
     await records.remove_photo(PhotoKey("", "3"))
     asked = [f.face_id for f in (*live.faces, *staged.faces, appended, *removed.faces)]
     asked += [face_id_of(NOBODY, 0), face_id_of(live.revision.id, 99), FaceId("f_x_1"), asked[0]]
-    assert await records.visible(SPACE, asked) == {f.face_id: f for f in live.faces}
-    assert await records.visible(SPACE, asked[2:3]) == {asked[2]: live.faces[2]}
+    assert await records.visible(SPACE, asked) == {f.face_id: f.seen.box for f in live.faces}
+    assert await records.visible(SPACE, asked[2:3]) == {asked[2]: live.faces[2].seen.box}
     assert await records.visible(OTHER_SPACE, asked) == {}
     assert await records.visible(SPACE, []) == {}
 
@@ -417,7 +417,7 @@ async def test_visible_takes_as_many_faces_as_a_search_may_bring(records: Record
     live = (await enrolled(records)).photo
     strangers = [face_id_of(NOBODY, n) for n in range(40_000)]
     found = await records.visible(SPACE, [*strangers, *(f.face_id for f in live.faces)])
-    assert found == {f.face_id: f for f in live.faces}
+    assert found == {f.face_id: f.seen.box for f in live.faces}
 
 
 async def test_live_photos_answer_for_exactly_the_photos_asked_for(records: RecordStore) -> None:

@@ -147,7 +147,7 @@ async def compare(
         wanted=ask.wanted,
         minimum_score=ask.minimum_score,
     )
-    found = [(match.score, match.photo, match.face.face_id) for match in matches]
+    found = [(match.score, match.photo, match.face_id) for match in matches]
     assert found == await by_brute_force(records, by_face, ask)
 
 
