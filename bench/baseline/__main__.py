@@ -18,15 +18,14 @@ from dataclasses import dataclass
 import uvloop
 
 from bench.baseline.comparison import CALLERS, SHARE_OF_BEST, Comparison, Pace, compare
-from bench.baseline.sides import Side, analyze_side, baseline_side, search_side
+from bench.baseline.contenders import Contender, analyze, baseline, search
 from bench.kit.analyze import Policy, runtime_of
-from bench.kit.cpu import CPU_COLUMNS
 from bench.kit.facesearch import facesearch, put_photos
 from bench.kit.figures import Figure
 from bench.kit.latency import LATENCY_COLUMNS
 from bench.kit.photos import selfies, single_face
 from bench.kit.result import Form, Plot, Result, Table
-from bench.kit.rounds import ROUND_COLUMNS, Rounds
+from bench.kit.rounds import Rounds
 from bench.kit.world import World, main
 
 NAME = "baseline"
@@ -52,14 +51,14 @@ class Plan:
     pace: Pace
     threads: tuple[int | None, ...]
     """Of the baseline's runs of onnxruntime, each tried: the better one counts."""
-    has_all_sides: bool
+    has_all: bool
 
 
 _PLANS = {
     # One thread a run is the better one: with more callers than cores, the threads of a run wait
     # for each other.
-    Form.SHORT: Plan(40, 20, Pace(5, 1.2, 3.0), (1,), has_all_sides=False),
-    Form.FULL: Plan(200, 200, Pace(7, 6.0, 40.0), (None, 1), has_all_sides=True),
+    Form.SHORT: Plan(40, 20, Pace(5, 1.2, 3.0), (1,), has_all=False),
+    Form.FULL: Plan(200, 200, Pace(7, 6.0, 40.0), (None, 1), has_all=True),
 }
 
 
@@ -72,33 +71,33 @@ def measure(form: Form, world: World) -> Result:
         photos = single_face(ours.inference, photos)
         put_photos(ours.edge, photos[: plan.enrolled], "enrolled")
         runtime = runtime_of(ours.inference)
-        sides = [search_side(SEARCH, ours)]
-        if plan.has_all_sides:
-            sides.append(analyze_side(ANALYZE, ours, Policy.SEARCH))
-            sides.append(analyze_side(ANALYZE_FULL, ours, Policy.FULL))
+        contenders = [search(SEARCH, ours)]
+        if plan.has_all:
+            contenders.append(analyze(ANALYZE, ours, Policy.SEARCH))
+            contenders.append(analyze(ANALYZE_FULL, ours, Policy.FULL))
             if not runtime.startswith("onnxruntime"):
                 other = stack.enter_context(facesearch(world, INFERENCE_RUNTIME="onnxruntime"))
                 put_photos(other.edge, photos[: plan.enrolled], "enrolled")
-                sides.append(search_side(SEARCH_BY_ONNXRUNTIME, other))
-        sides += stack.enter_context(_baselines(world, plan.threads))
+                contenders.append(search(SEARCH_BY_ONNXRUNTIME, other))
+        contenders += stack.enter_context(_baselines(world, plan.threads))
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        found = compare(sides, photos, plan.pace, runner)
+        found = compare(contenders, photos, plan.pace, runner)
     return Result(
         benchmark=NAME,
         form=form,
         figures=_figures(found, plan, runtime),
         tables=_tables(found),
         plots=_plots(found),
-        details={"runtime": runtime, "photos": len(photos), "rates": found.rates.to_json()},
+        details={"runtime": runtime, "photos": len(photos), "rates": found.full.rates.to_json()},
     )
 
 
 @contextmanager
-def _baselines(world: World, threads: Sequence[int | None]) -> Iterator[list[Side]]:
+def _baselines(world: World, threads: Sequence[int | None]) -> Iterator[list[Contender]]:
     with ExitStack() as stack:
         yield [
             stack.enter_context(
-                baseline_side(world, _named(name, count), det_size=det_size, threads=count)
+                baseline(world, _named(name, count), det_size=det_size, threads=count)
             )
             for name, det_size in ((BASELINE, None), (BASELINE_320, 320))
             for count in threads
@@ -110,7 +109,7 @@ def _named(baseline: str, threads: int | None) -> str:
 
 
 def _figures(found: Comparison, plan: Plan, runtime: str) -> list[Figure]:
-    rates = found.rates
+    rates = found.full.rates
     default, at_320 = (
         found.better([_named(baseline, count) for count in plan.threads])
         for baseline in (BASELINE, BASELINE_320)
@@ -123,7 +122,7 @@ def _figures(found: Comparison, plan: Plan, runtime: str) -> list[Figure]:
         Figure(
             id="P2",
             name=f"p99 of {SEARCH} / p99 of {default}, each at 80 % of its own rate",
-            value=found.waits[SEARCH].latencies.p99 / found.waits[default].latencies.p99,
+            value=found.steady[SEARCH].latencies.p99 / found.steady[default].latencies.p99,
             unit="ratio",
             target=TARGET_P99,
             better="lower",
@@ -151,19 +150,14 @@ def _ratio(rates: Rounds, ours: str, theirs: str, target: float | None) -> Figur
 
 def _tables(found: Comparison) -> list[Table]:
     return [
-        Table(f"Answers a second, {CALLERS} callers", ROUND_COLUMNS, found.rates.rows()),
+        *found.full.tables(f"{CALLERS} callers"),
         Table(
             f"Waits at {SHARE_OF_BEST:.0%} of each one's own rate",
             ["side", "requests", "refused", *LATENCY_COLUMNS],
             [
                 [side, len(load.latencies), load.failed, *load.latencies.row()]
-                for side, load in found.waits.items()
+                for side, load in found.steady.items()
             ],
-        ),
-        Table(
-            f"CPU time, {CALLERS} callers",
-            ["side", *CPU_COLUMNS],
-            [[side, *meter.row()] for side, meter in found.cpu.items()],
         ),
     ]
 
@@ -175,14 +169,14 @@ def _plots(found: Comparison) -> list[Plot]:
             "bar",
             "side",
             "answers a second, median",
-            {side: [(0.0, found.rates.median(side))] for side in found.rates.values},
+            {side: [(0.0, found.full.rates.median(side))] for side in found.full.rates.values},
         ),
         Plot(
             f"Waits at {SHARE_OF_BEST:.0%} of each one's own rate",
             "cdf",
             "milliseconds",
             "fraction of requests",
-            {side: load.latencies.cdf() for side, load in found.waits.items()},
+            {side: load.latencies.cdf() for side, load in found.steady.items()},
         ),
     ]
 

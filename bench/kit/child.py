@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,11 @@ class Child:
         """Return when a GET answers 200. Raises StartFailed."""
         while not _answers(url):
             self._wait(f"answered {url}")
+
+    def until_listening(self, port: int) -> None:
+        """Return when the port of loopback takes connections. Raises StartFailed."""
+        while not _listens(port):
+            self._wait(f"listened on port {port}")
 
     def ended(self) -> int:
         """Its exit code, once it has ended on its own."""
@@ -140,6 +146,14 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
         return  # nobody is left
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(url: str) -> bool:

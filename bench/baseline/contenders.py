@@ -18,8 +18,8 @@ Ask = Callable[[bytes], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One of them. Every side is called by the same loops, from the same process."""
+class Contender:
+    """One of them. All are called by the same loops, from the same process."""
 
     name: str
     services: Sequence[Service]
@@ -28,21 +28,21 @@ class Side:
     """While entered, a call that sends one photo and raises unless it was answered well."""
 
 
-def search_side(name: str, ours: Facesearch) -> Side:
+def search(name: str, ours: Facesearch) -> Contender:
     """`POST /search/`: through both processes, to the photos of the person."""
     services = (ours.inference, ours.edge)
-    return Side(name, services, lambda: _posting(ours.edge, "/search/"))
+    return Contender(name, services, lambda: _posting(ours.edge, "/search/"))
 
 
-def analyze_side(name: str, ours: Facesearch, policy: Policy) -> Side:
+def analyze(name: str, ours: Facesearch, policy: Policy) -> Contender:
     """gRPC `Analyze`: what FaceAnalysis does, and no more."""
-    return Side(name, (ours.inference,), lambda: analyzing(ours.inference.address, policy))
+    return Contender(name, (ours.inference,), lambda: analyzing(ours.inference.address, policy))
 
 
 @contextmanager
-def baseline_side(
+def baseline(
     world: World, name: str, *, det_size: int | None, threads: int | None
-) -> Iterator[Side]:
+) -> Iterator[Contender]:
     """The server over FaceAnalysis. As `bench.baseline.server`. Raises StartFailed."""
     command = [sys.executable, "-m", "bench.baseline.server", "--pack", str(world.pack)]
     command += [] if det_size is None else ["--det-size", str(det_size)]
@@ -51,7 +51,7 @@ def baseline_side(
     with started(name, command, replace(world, checkout=None), {}) as child:
         address = f"127.0.0.1:{child.serving()['port']}"
         service = Service(name, child.pid, address, url=f"http://{address}")
-        yield Side(name, (service,), lambda: _posting(service, "/faces"))
+        yield Contender(name, (service,), lambda: _posting(service, "/faces"))
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""How memory grows over many photos and searches."""
