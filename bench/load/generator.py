@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -32,7 +32,7 @@ async def run(plan: Plan) -> Observed:
             plan.target, plan.api_key, selfies, plan.top_ks, plan.timeout_seconds
         )
         recorder = Recorder(plan.arrivals)
-        sender = HttpSender(plan.target, requests, recorder, os.urandom(6).hex())
+        sender = HttpSender(plan.target, requests, recorder, secrets.randbits(40))
         await drive(plan.arrivals, recorder, sender.send)
         sender.close()
         return recorder.observed(sender.opened)

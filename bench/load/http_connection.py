@@ -32,7 +32,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def request(self, parts: Sequence[bytes | memoryview], answered: Answered) -> None:
+    def request(self, parts: Sequence[bytes], answered: Answered) -> None:
         """Send a whole request. Only on a connection that is idle."""
         if self._transport is None or self._answered is not None:
             raise RuntimeError("the connection is not free")

@@ -10,17 +10,20 @@ from bench.load.observed import NO_ANSWER
 from bench.load.open_loop import Recorder
 from bench.load.requests import SearchRequests
 
+_RUN = 10**8
+"""More requests than a run has."""
+
 
 class HttpSender:
     """A pool of connections. A request that finds none free opens another: it never waits here."""
 
-    def __init__(self, url: str, requests: SearchRequests, recorder: Recorder, run: str) -> None:
-        """run: sets the bytes of this run apart from those of any other."""
+    def __init__(self, url: str, requests: SearchRequests, recorder: Recorder, run: int) -> None:
+        """run: sets the selfies of this run apart from those of any other."""
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._requests = requests
         self._recorder = recorder
-        self._run = run
+        self._first_mark = run * _RUN
         self._idle: list[HttpConnection] = []
         self._opening: set[asyncio.Task[None]] = set()
         self.opened = 0
@@ -61,4 +64,4 @@ class HttpSender:
             self._recorder.done(number, status, is_right=is_right)
 
         self._recorder.sent(number)
-        connection.request(self._requests.parts(number, f"{self._run}-{number}"), answered)
+        connection.request(self._requests.parts(number, self._first_mark + number), answered)

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from bench.load.arrivals import Arrivals
 from bench.load.http_sender import HttpSender
 from bench.load.observed import NO_ANSWER, Observed
 from bench.load.open_loop import Recorder, drive
 from bench.load.plan import Interface, Plan, keep_selfies, kept_selfies
-from bench.load.requests import SearchRequests, Selfie, marked
+from bench.load.requests import SearchRequests, Selfie
 
 SELFIES = [Selfie(b"\xff\xd8\xff\xe0first", "Ann"), Selfie(b"\xff\xd8\xff\xe0second", "Bob")]
 ANN = b'{"results":[{"photo_id":"Ann/00001","collection_id":"first"}]}'
@@ -76,7 +75,7 @@ async def observe(server: Server, rate: float, count: int) -> Observed:
     requests = SearchRequests(server.url, "key", SELFIES, (10, 50), timeout_seconds=2)
     arrivals = Arrivals(rate, count / rate)
     recorder = Recorder(arrivals)
-    sender = HttpSender(server.url, requests, recorder, "run")
+    sender = HttpSender(server.url, requests, recorder, run=7)
     await drive(arrivals, recorder, sender.send)
     sender.close()
     return recorder.observed(sender.opened)
@@ -168,18 +167,6 @@ def form_of(received: Received) -> dict[str, bytes]:
         assert isinstance(content, bytes)
         form[str(part.get_param("name", header="content-disposition"))] = content
     return form
-
-
-def test_a_mark_is_a_comment_behind_the_start_of_the_image() -> None:
-    data = b"".join(marked(SELFIES[0].data, "run-1"))
-    assert data[:6] == b"\xff\xd8\xff\xfe\x00\x1a"
-    assert data[6:30].rstrip() == b"run-1"
-    assert data[30:] == SELFIES[0].data[2:]
-
-
-def test_only_a_jpeg_can_be_marked() -> None:
-    with pytest.raises(ValueError, match="must be a JPEG"):
-        marked(b"\x89PNG", "run-1")
 
 
 def test_plan_selfies_and_what_was_observed_survive_being_written_down(tmp_path: Path) -> None:
