@@ -64,8 +64,9 @@ def align(photo: Photo, landmarks: FloatArray) -> Pixels:
         to_crop = _from_held(to_crop, photo.reduction)
     if not np.isfinite(to_crop).all():
         raise InvalidLandmarks("the landmarks lie too far away")
-    crop = cv2.warpAffine(photo.pixels, to_crop, (CROP_SIZE, CROP_SIZE), borderValue=0.0)
-    return np.asarray(crop, dtype=np.uint8)
+    warped = cv2.warpAffine(photo.pixels, to_crop, (CROP_SIZE, CROP_SIZE), borderValue=0.0)
+    crop = np.asarray(warped, dtype=np.uint8)
+    return crop if photo.to_srgb is None else photo.to_srgb(crop)
 
 
 def crop_scale(landmarks: FloatArray) -> float:

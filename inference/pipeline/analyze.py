@@ -36,7 +36,8 @@ from inference.pipeline.picture import Picture
 from inference.pipeline.walk import Judged, Sight, Walk
 from inference.together import together
 
-BYTES_PER_PIXEL = 3
+BYTES_PER_PIXEL = 4
+"""Three, and a third for what coarser levels take beside the full pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Analyzer:
         async with self._memory.wait_and_enter(_room(picture)):
             sight = await self._look(walk, picture, call, watch)
             judged = await self._judge(walk, picture, sight, call, watch)
+            picture.release()
         chosen = walk.to_embed(sight)
         vectors = await self._embed([judged[face].crop for face in chosen], call)
         watch.lap("embed")
@@ -114,6 +116,7 @@ class Analyzer:
         picture = self._open(data)
         async with self._memory.wait_and_enter(_room(picture)):
             crops = await self._pixels.run(lambda: picture.crops([landmarks]), call)
+            picture.release()
         return EmbeddedFace((await self._embed(crops, call))[0], crops[0])
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
@@ -168,7 +171,10 @@ class Analyzer:
 
 
 def _room(picture: Picture) -> Load:
-    """What a photo may come to hold: all its pixels, if it shows small faces."""
+    """What a photo may come to hold: all of its pixels, if it shows small faces.
+
+    Counted once and at the worst: whoever asked for more room on the way could wait for ever.
+    """
     header = picture.header
     return Load(1, header.width * header.height * BYTES_PER_PIXEL)
 

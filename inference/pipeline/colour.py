@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from inference.pipeline.faces import Pixels
+from inference.pipeline.faces import Recolour
 
 SAME_WITHIN = 3
 """Levels of 255: a profile that moves no colour by more is sRGB under another name."""
@@ -37,12 +37,12 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     return over_white
 
 
-def pixels_to_srgb(pixels: Pixels, icc: bytes | None) -> Pixels:
-    """RGB of a profile as RGB in sRGB; as `to_srgb`."""
+def recolour(icc: bytes | None) -> Recolour | None:
+    """From RGB of a profile to RGB in sRGB, as `to_srgb`; None: nothing to do."""
     transform = None if icc is None else _transform(icc, "RGB")
     if transform is None:
-        return pixels
-    return np.asarray(transform.apply(Image.fromarray(pixels)))
+        return None
+    return lambda pixels: np.asarray(transform.apply(Image.fromarray(pixels)))
 
 
 def _separated(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -11,7 +11,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from inference.errors import ImageTooLarge, InvalidImage
-from inference.pipeline.colour import pixels_to_srgb, to_srgb
+from inference.pipeline.colour import recolour, to_srgb
 from inference.pipeline.containers import jpeg, png, webp
 from inference.pipeline.containers.container import Container
 from inference.pipeline.containers.exif import UPRIGHT
@@ -137,11 +137,11 @@ def decode(data: bytes, limits: DecodeLimits) -> Photo:
     Runs in any thread. Raises what `read_header` raises, and InvalidImage for a file that is
     damaged or ends too early, wherever.
     """
-    return decode_at(open_file(data, read_header(data, limits)))
+    return in_srgb(decode_at(open_file(data, read_header(data, limits))))
 
 
 def decode_at(encoded: Encoded, reduction: int = 1) -> Photo:
-    """As `decode`, with one pixel for `reduction`² of the photo's, if it can be reduced so.
+    """As `decode`, with one pixel for `reduction`² of the photo's, and perhaps not in sRGB yet.
 
     A JPEG is reduced before its pixels are made (the DCT of a smaller block), which costs little
     more than reading it, and leaves no aliasing. Raises InvalidImage.
@@ -149,15 +149,21 @@ def decode_at(encoded: Encoded, reduction: int = 1) -> Photo:
     if not encoded.can_reduce(reduction):
         raise ValueError(f"this file cannot be decoded at a reduction of {reduction}")
     header, container = encoded.header, encoded.container
-    pixels = None
+    width, height = encoded.size
     if header.format == JPEG.name:
         pixels = decode_turbo(container.pixels, header.width, header.height, reduction)
-    if pixels is None:
-        pixels = _decode_pillow(encoded, reduction)
-    else:
-        pixels = pixels_to_srgb(pixels, container.icc)
-    width, height = encoded.size
-    return Photo(_upright(pixels, container.orientation), width, height, reduction)
+        if pixels is not None:
+            upright = _upright(pixels, container.orientation)
+            return Photo(upright, width, height, reduction, recolour(container.icc))
+    upright = _upright(_decode_pillow(encoded, reduction), container.orientation)
+    return Photo(upright, width, height, reduction)
+
+
+def in_srgb(photo: Photo) -> Photo:
+    """The same photo, all its pixels in sRGB."""
+    if photo.to_srgb is None:
+        return photo
+    return replace(photo, pixels=photo.to_srgb(photo.pixels), to_srgb=None)
 
 
 def _decode_pillow(encoded: Encoded, reduction: int) -> Pixels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 """(height, width, 3), RGB, as a person sees it (EXIF applied), sRGB, 8 bits."""
+Recolour = Callable[[Pixels], Pixels]
+"""Pixels in the colours of some profile to sRGB. Runs in any thread."""
 
 CROP_SIZE = 112
 """Pixels a side of an aligned face."""
@@ -47,6 +49,9 @@ class Photo:
     reduction: int = 1
     """Pixels of the photo frame, a side, that one held pixel stands for: 1, 2, 4 or 8. The last
     column and row may reach over the edge of the photo."""
+    to_srgb: Recolour | None = None
+    """What is still to be done to pixels taken from here: colours of a camera are expensive, and
+    most pixels of a large photo are never looked at. None: they are in sRGB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,7 @@ class StageSeconds:
     """Where the time of one item went; waiting in queues is part of each stage."""
 
     decode: float
+    """Up to the detector's inputs, and any finer decode for small faces."""
     detect: float
     align: float
     embed: float

@@ -49,7 +49,10 @@ def letterbox(photo: Photo, size: int, region: Region | None = None) -> Detector
     else:
         new_width, new_height = size, max(1, int(size * (part.height / part.width)))
     pixels = np.zeros((size, size, 3), dtype=np.uint8)
-    _resample(photo, part, pixels[:new_height, :new_width])
+    inside = pixels[:new_height, :new_width]
+    _resample(photo, part, inside)
+    if photo.to_srgb is not None:
+        inside[:] = photo.to_srgb(np.ascontiguousarray(inside))
     return DetectorInput(
         pixels=pixels,
         # Going by the height alone is off by up to 1 / (short side of the input) across, but it is
