@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from storage.identity import FaceId, PhotoKey, RevisionId
 from storage.vectors.port import Collections, Embedding, FaceKey, Hit
 from storage.vectors.ranking import best_rows, exact_scores, most_similar_first
+from storage.vectors.shortlist import FROM_PROBES, close_scores, shortlist, slack_of
 
 # Rows are kept in blocks that never move: growing copies nothing and needs no room twice.
 BLOCK_ROWS = 4_096
@@ -94,21 +95,42 @@ class Gallery:
                     answers[number] = self._hits(query, self._gathered(rows, query.probe), rows)
                     continue
             wide.append((number, query, eligible))
-        if wide:
-            scores = self._compared([query.probe for _, query, _ in wide])
-            for (number, query, eligible), row_scores in zip(wide, scores, strict=True):
-                if eligible is not None:
-                    row_scores[~eligible] = -np.inf
+        if not wide:
+            return answers
+        probes = np.stack([query.probe for _, query, _ in wide])
+        is_exact = len(wide) < FROM_PROBES
+        scores = self._compared(probes) if is_exact else self._closely_compared(probes)
+        for (number, query, eligible), row_scores in zip(wide, scores, strict=True):
+            if eligible is not None:
+                row_scores[~eligible] = -np.inf
+            if is_exact:
                 answers[number] = self._hits(query, row_scores, None)
+            else:
+                slack = slack_of(self.dim)
+                rows = shortlist(row_scores, slack, query.limit, query.minimum_score)
+                answers[number] = self._hits(query, self._scores_of(rows, query.probe), rows)
         return answers
 
-    def _compared(self, probes: Sequence[Embedding]) -> NDArray[np.float32]:
+    def _closely_compared(self, probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Close scores of all rows for each probe, (probes, rows)."""
+        scores = np.empty((len(probes), self._count), np.float32)
+        for start, rows in self._filled(BLOCK_ROWS):
+            scores[:, start : start + len(rows)] = close_scores(rows, probes)
+        return scores
+
+    def _compared(self, probes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of all rows for each probe, (probes, rows)."""
-        stacked = np.stack(probes)
         scores = np.empty((len(probes), self._count), np.float32)
         step = BLOCK_ROWS if len(probes) == 1 else _CACHED_ROWS
         for start, rows in self._filled(step):
-            exact_scores(rows, stacked, out=scores[:, start : start + len(rows)])
+            exact_scores(rows, probes, out=scores[:, start : start + len(rows)])
+        return scores
+
+    def _scores_of(self, rows: NDArray[np.intp], probe: Embedding) -> NDArray[np.float32]:
+        """Scores of these rows (ascending) for the probe, the faster way."""
+        if len(rows) * _NARROW <= self._count:
+            return self._gathered(rows, probe)
+        scores: NDArray[np.float32] = self._compared(probe[None])[0][rows]
         return scores
 
     def _gathered(self, rows: NDArray[np.intp], probe: Embedding) -> NDArray[np.float32]:

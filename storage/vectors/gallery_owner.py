@@ -16,10 +16,12 @@ from storage.errors import VectorsUnavailable
 from storage.identity import RevisionId
 from storage.vectors.gallery import Gallery, Query
 from storage.vectors.port import FaceKey, Hit
+from storage.vectors.shortlist import FROM_PROBES
 
-# Multiplications that take about a millisecond on one core: fewer are done on the event loop, where
-# they cost less than handing them to a thread.
+# Multiplications that take about a millisecond on one core, one by one and in a matrix product:
+# fewer are done on the event loop, where they cost less than handing them to a thread.
 _INLINE_PRODUCTS = 12_000_000
+_INLINE_MATRIX_PRODUCTS = 40_000_000
 # Probes compared in one pass over the rows; those beyond wait for the next.
 _MAX_TOGETHER = 32
 # Building a hit takes a microsecond or two.
@@ -150,7 +152,8 @@ class GalleryOwner:
     async def _found(self, queries: Sequence[Query]) -> Sequence[list[Hit]]:
         products = len(queries) * len(self._gallery) * self._gallery.dim
         rows = sum(min(query.limit, len(self._gallery)) for query in queries)
-        if products <= _INLINE_PRODUCTS and rows <= _INLINE_ROWS:
+        most = _INLINE_PRODUCTS if len(queries) < FROM_PROBES else _INLINE_MATRIX_PRODUCTS
+        if products <= most and rows <= _INLINE_ROWS:
             return self._gallery.search(queries)
         # Nobody changes the gallery meanwhile: this task does that too.
         loop = asyncio.get_running_loop()
