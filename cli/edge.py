@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from cli.help import examples
+from cli.options import Workers
 from cli.running.become import become
 
 EXAMPLES = examples(
     "facesearch edge --inference 127.0.0.1:50051 --data-dir ./data",
     "facesearch edge --inference gpu-1:50051,gpu-2:50051 --host 0.0.0.0",
-    "STORAGE_RECORDS_URL=postgresql://... STORAGE_VECTORS_URL=http://milvus:19530 facesearch edge",
+    "STORAGE_RECORDS_URL=postgresql://... STORAGE_VECTORS_URL=http://milvus:19530 facesearch edge "
+    "--workers 4",
 )
 
 
@@ -25,6 +27,7 @@ def edge(
         typer.Option(help="Inference servers, host:port or unix:/path, comma separated."),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds the base.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Run the HTTP edge (REST): keys, limits, collections, search.
 
@@ -37,6 +40,7 @@ def edge(
             "EDGE_HOST": host,
             "EDGE_PORT": port,
             "EDGE_INFERENCE_TARGETS": inference,
+            "EDGE_WORKERS": workers,
             "STORAGE_DATA_DIR": data_dir,
         },
     )

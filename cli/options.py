@@ -49,6 +49,16 @@ Key = Annotated[
         help="API key. Better in the environment: other users see flags.",
     ),
 ]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        envvar="EDGE_WORKERS",
+        metavar="N|auto",
+        help="Edge processes that share the port; more than one need a Milvus server. "
+        "auto: as many as work well here.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout; everything else goes to stderr.")
 ]

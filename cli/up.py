@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.help import examples
-from cli.options import DEFAULT_DATA_DIR, DataDir, ModelsDir, Pack
+from cli.options import DEFAULT_DATA_DIR, DataDir, ModelsDir, Pack, Workers
 
 EXAMPLES = examples(
     "facesearch up",
@@ -40,6 +40,7 @@ def up(
             help="Offer gRPC on this port of 127.0.0.1; default: only the edge reaches inference.",
         ),
     ] = None,
+    workers: Workers = "auto",
     logs: Annotated[
         bool, typer.Option("--logs", help="Show every log line; default: warnings and errors.")
     ] = False,
@@ -60,6 +61,7 @@ def up(
             host=host,
             port=port,
             inference_port=inference_port,
+            workers=workers,
         ),
         shows_all_logs=logs,
     )

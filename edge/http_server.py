@@ -38,6 +38,13 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def address_of(listening: socket.socket) -> dict[str, object]:
+    """Where it listens, for a log line: the URL and the port."""
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return {"address": f"http://{shown}:{port}", "port": port}
+
+
 @contextlib.asynccontextmanager
 async def serving(
     app: FastAPI, listening: socket.socket, *, drain_seconds: float

@@ -7,6 +7,7 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.types import EventDict
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -15,10 +16,13 @@ _LOUD = ("uvicorn", "uvicorn.error", "alembic", "sqlalchemy.engine", "faiss", "f
 _REPEATING = ("pymilvus", "milvus_lite")
 
 
-def configure_logging(level: Level, log_format: Literal["json", "console"]) -> None:
+def configure_logging(
+    level: Level, log_format: Literal["json", "console"], *, worker: int | None = None
+) -> None:
     """Send structlog and the standard library's loggers (uvicorn's, grpc's) through one formatter.
 
-    Nothing that is logged holds a key, image bytes or a vector.
+    Nothing that is logged holds a key, image bytes or a vector. worker: which of several edges on
+    one port says so, in every line.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.types.Processor] = [
@@ -26,6 +30,8 @@ def configure_logging(level: Level, log_format: Literal["json", "console"]) -> N
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if worker is not None:
+        shared.append(_said_by(worker))
     as_json: list[structlog.types.Processor] = [
         structlog.processors.dict_tracebacks,
         structlog.processors.JSONRenderer(ensure_ascii=False),
@@ -50,3 +56,11 @@ def configure_logging(level: Level, log_format: Literal["json", "console"]) -> N
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _REPEATING:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _said_by(worker: int) -> structlog.types.Processor:
+    def add(_logger: object, _method: str, fields: EventDict) -> EventDict:
+        fields["worker"] = worker
+        return fields
+
+    return add

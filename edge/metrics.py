@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from edge.facts import RequestFacts
 
@@ -19,7 +21,11 @@ _REFUSALS = frozenset({"unauthorized", "forbidden", "overloaded", "image_too_lar
 
 
 class EdgeMetrics:
-    """The figures of one process, in a registry of their own."""
+    """The figures of one process, in a registry of their own.
+
+    Workers on one port count in files of a folder that all of them read (PROMETHEUS_MULTIPROC_DIR,
+    which prometheus_client reads too), because a scrape reaches one of them.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -40,6 +46,7 @@ class EdgeMetrics:
         self._in_flight = Gauge(
             "facesearch_edge_requests_in_flight",
             "Requests that are being answered.",
+            multiprocess_mode="livesum",
             registry=self.registry,
         )
         self._errors = Counter(
@@ -94,4 +101,8 @@ class EdgeMetrics:
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
-        return generate_latest(self.registry)
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # untyped there
+        return generate_latest(together)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import socket
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import structlog
 
@@ -16,20 +13,21 @@ from edge.app import create_app
 from edge.backend import Backend, Services
 from edge.background import background
 from edge.errors import DeadlineExceeded, InferenceUnavailable, Overloaded, StartRefused
-from edge.http_server import listen, serving
+from edge.http_server import address_of, listen, serving
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
 from edge.problems import REINDEX
 from edge.services import build_services
 from edge.settings import EdgeSettings
+from edge.stopping import stop_signal, unless
 from edge.use_cases.model import FaceAnalyzer
 from edge.use_cases.spaces import Spaces
+from edge.workers.worker import Worker
 from storage.errors import EmbeddingSpaceMismatch, StoreUnavailable
 from storage.open import Stores, open_stores
 from storage.settings import StorageSettings
 from storage.vectors.resident import ResidentVectorStore
 
-T = TypeVar("T")
 OpenStores = Callable[[StorageSettings], AbstractAsyncContextManager[Stores]]
 
 _AWAY = (InferenceUnavailable, Overloaded, DeadlineExceeded)
@@ -42,26 +40,35 @@ _log = structlog.get_logger("edge.serve")
 
 
 async def serve(
-    settings: EdgeSettings, storage: StorageSettings, *, opener: OpenStores = open_stores
+    settings: EdgeSettings,
+    storage: StorageSettings,
+    *,
+    opener: OpenStores = open_stores,
+    worker: Worker | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; return when everything in flight was answered.
 
-    A second signal ends the process at once. Raises StartRefused or StoreMisconfigured, one line
-    that says why it cannot serve and what to do.
+    A second signal ends the process at once. worker: it is one of several and stops with their
+    parent too. Raises StartRefused or StoreMisconfigured, one line that says why it cannot serve
+    and what to do.
     """
-    stop = _stop_signal()
-    listening = listen(settings.host, settings.port)
+    stop = stop_signal()
+    listening = listen(settings.host, settings.port) if worker is None else worker.listening
     backend = Backend()
     app = create_app(settings, backend)
     async with AsyncExitStack() as stack:
+        if worker is not None:
+            await stack.enter_async_context(_stopping_with_parent(worker, stop))
         # What is entered first is left last: stores and inference outlive the last request.
         faces = GrpcFaceAnalyzer(settings.targets)
         stack.push_async_callback(faces.close)
         opened = await stack.enter_async_context(AsyncExitStack())
         drain_seconds = settings.max_timeout_seconds + _DRAIN_SLACK_SECONDS
-        await stack.enter_async_context(serving(app, listening, drain_seconds=drain_seconds))
-        # From here on /livez answers, and /readyz says what is being waited for.
-        _log.info("listening", **_address(listening))
+        answering = serving(app, listening, drain_seconds=drain_seconds)
+        if worker is None or worker.is_first:
+            await stack.enter_async_context(answering)
+            # From here on /livez answers, and /readyz says what is being waited for.
+            _log.info("listening", **address_of(listening))
 
         async def prepare() -> Services:
             stores = await _stores(opener, storage, opened, backend)
@@ -69,16 +76,37 @@ async def serve(
             await _check(services, backend)
             return services
 
-        services = await _unless(stop, prepare())
+        services = await unless(stop, prepare())
         if services is not None:
             await stack.enter_async_context(background(services))
             backend.open(services)
-            _log.info("serving", **_address(listening), inference=list(settings.targets))
+            if worker is None:
+                _log.info("serving", **address_of(listening), inference=list(settings.targets))
+            else:
+                if not worker.is_first:
+                    await stack.enter_async_context(answering)
+                _log.info("worker_serving", pid=os.getpid(), inference=list(settings.targets))
+                await worker.say_serving()
             await stop.wait()
             backend.drain()
             _log.info("draining")
             await asyncio.sleep(settings.drain_delay_seconds)
     _log.info("stopped")
+
+
+@asynccontextmanager
+async def _stopping_with_parent(worker: Worker, stop: asyncio.Event) -> AsyncIterator[None]:
+    async def watch() -> None:
+        await worker.until_alone()
+        _log.warning("parent_gone")
+        stop.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 async def _stores(
@@ -154,39 +182,3 @@ async def _check_pack(faces: FaceAnalyzer, services: Services) -> None:
         raise StartRefused(
             f"the base holds {error.found}, but inference runs {error.wanted}. {REINDEX}"
         ) from error
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[object, object, T]) -> T | None:
-    """The result of `work`; None if the stop came first."""
-    working = asyncio.create_task(work)
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in (working, stopping):
-            task.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
-
-
-def _stop_signal() -> asyncio.Event:
-    """Set at the first SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-
-    def on_signal(number: signal.Signals) -> None:
-        if stop.is_set():
-            _log.warning("stopped_at_once", signal=number.name)
-            os._exit(128 + number)
-        _log.info("stopping", signal=number.name)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
-    return stop
-
-
-def _address(listening: socket.socket) -> dict[str, object]:
-    host, port = listening.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return {"address": f"http://{shown}:{port}", "port": port}

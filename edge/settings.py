@@ -15,6 +15,7 @@ from edge.use_cases.model import FacesPolicy, LookPolicy
 
 PREFIX = "EDGE_"
 MIB = 1024 * 1024
+_MAX_WORKERS = 256
 
 
 class SettingsError(StartRefused):
@@ -43,6 +44,11 @@ class EdgeSettings(BaseSettings):
         ge=0,
         le=65535,
         description="Port to listen on; 0 takes a free one and logs it.",
+    )
+    workers: int | Literal["auto"] = Field(
+        default=1,
+        description="Processes that share the port. More than one need a Milvus server and records "
+        "on disk or in PostgreSQL; auto: one for four cores there, else one.",
     )
     inference_targets: str = Field(
         default="127.0.0.1:50051",
@@ -80,7 +86,9 @@ class EdgeSettings(BaseSettings):
         description="Size limit of all form fields of a request together.",
     )
     max_in_flight: int = Field(
-        default=32, ge=1, description="Requests at work at once; the next one is answered 429."
+        default=32,
+        ge=1,
+        description="Requests at work at once in a worker; the next one is answered 429.",
     )
     default_timeout_seconds: float = Field(
         default=10.0,
@@ -125,6 +133,15 @@ class EdgeSettings(BaseSettings):
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value() else None
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _is_count(cls, value: object) -> object:
+        # Said once, and not once for each type that it may have.
+        text = str(value)
+        if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= _MAX_WORKERS):
+            raise ValueError(f"use a number from 1 to {_MAX_WORKERS}, or auto")
+        return value
 
     @model_validator(mode="after")
     def _agree(self) -> EdgeSettings:

@@ -146,6 +146,18 @@ class StorageSettings(BaseSettings):
         return self.vectors_url not in {"", MEMORY_URL}
 
     @property
+    def only_one_process(self) -> str | None:
+        """Why only one process can be at such a base, and what to do; None: any number can."""
+        if MEMORY_URL in {self.vectors_url, self.records_url, self.photos_url}:
+            return f"what is in memory:// belongs to one process: set {PREFIX}*_URL to others"
+        if not self.uses_milvus_server:
+            return (
+                "a Milvus Lite folder belongs to one process: "
+                f"use a Milvus server for several ({PREFIX}VECTORS_URL)"
+            )
+        return None
+
+    @property
     def needs_data_dir(self) -> bool:
         """Whether anything is kept in the data folder."""
         return not (self.vectors_url and self.records_url and self.photos_url)

@@ -39,6 +39,8 @@ class ServiceOptions:
     port: int | None = None
     inference_port: int | None = None
     """A port for gRPC callers beside the edge's own Unix socket; None: none that is known."""
+    workers: str | None = None
+    """Edge processes that share the port, or "auto"."""
     api_key: str | None = None
     """A key with every scope, for the edge's environment only."""
 
@@ -144,6 +146,7 @@ def environments(
         "EDGE_INFERENCE_TARGETS": f"unix:{socket}",
         "EDGE_HOST": options.host,
         "EDGE_PORT": _text(options.port),
+        "EDGE_WORKERS": options.workers,
         "STORAGE_DATA_DIR": str(options.data_dir),
         "API_KEY": options.api_key,
     }

@@ -79,3 +79,9 @@ def test_a_service_leaves_the_announcement_of_its_successor_alone(tmp_path: Path
     with announced(tmp_path, first):
         (tmp_path / "service.json").write_text(json.dumps({"url": second.url, "pid": second.pid}))
     assert find_service(tmp_path) == second
+
+
+def test_how_many_workers_share_the_port_is_for_the_edge_alone() -> None:
+    inference, edge = environments(ServiceOptions(Path("base"), workers="auto"), {}, SOCKET)
+    assert edge["EDGE_WORKERS"] == "auto"
+    assert "EDGE_WORKERS" not in inference

@@ -1,0 +1,1 @@
+"""Several edge processes on one port: a parent that starts and watches them, and their side."""
