@@ -42,15 +42,23 @@ class CpuMeter:
         cores = len(os.sched_getaffinity(0))
         return self._used.get(CLIENT, 0.0) / (self._seconds * cores) if self._seconds else 0.0
 
-    def milliseconds(self, process: str) -> float:
-        """CPU time of a process for one request, by the name of its service or CLIENT."""
-        return self._used.get(process, 0.0) / self._requests * 1000 if self._requests else 0.0
+    @property
+    def milliseconds_of_services(self) -> float:
+        """CPU time of all services for one request."""
+        return sum(self._milliseconds(service.name) for service in self._services)
+
+    @property
+    def milliseconds_of_all(self) -> float:
+        """CPU time of the services and the load generator for one request."""
+        return self.milliseconds_of_services + self._milliseconds(CLIENT)
 
     def row(self) -> list[float]:
         """Cells of a table: the client's share in percent, then milliseconds a request."""
-        services = sum(self.milliseconds(service.name) for service in self._services)
-        own = self.milliseconds(CLIENT)
-        return [round(self.client_share * 100, 1), round(own, 2), round(services, 2)]
+        share, own = self.client_share * 100, self._milliseconds(CLIENT)
+        return [round(share, 1), round(own, 2), round(self.milliseconds_of_services, 2)]
+
+    def _milliseconds(self, process: str) -> float:
+        return self._used.get(process, 0.0) / self._requests * 1000 if self._requests else 0.0
 
     def _snapshot(self) -> dict[str, float]:
         return {CLIENT: time.process_time()} | {

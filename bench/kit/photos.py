@@ -19,7 +19,7 @@ from bench.kit.analyze import Policy, analyses
 from bench.kit.picture_source import Picture, PictureSource, picture_source
 from bench.kit.processes import Service
 
-_VERSION = 1
+_VERSION = 2
 """Of what is made here: another one makes every photo anew."""
 _GOLDEN = 0.6180339887498949
 _GRAIN = 4.0
@@ -131,7 +131,8 @@ def _picture_number(source: PictureSource, seed: int, number: int) -> int:
 
 def _spread(number: int, seed: int, lowest: float, highest: float) -> float:
     """Even over the range for any count, as multiples of the golden ratio are."""
-    return lowest + (highest - lowest) * ((number + 1) * _GOLDEN + seed * 0.37 % 1) % 1.0
+    place = ((number + 1) * _GOLDEN + seed * _GOLDEN**2) % 1.0
+    return lowest + (highest - lowest) * place
 
 
 def _mosaic(source: PictureSource, seed: int, number: int, columns: int, rows: int) -> Picture:
