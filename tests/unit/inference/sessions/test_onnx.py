@@ -52,6 +52,16 @@ def test_every_call_of_the_factory_makes_another_session(graph: RecogniserGraph)
     assert make() is not make()
 
 
+def test_a_session_does_not_hold_the_bytes_it_was_made_of(graph: RecogniserGraph) -> None:
+    model = graph.model()
+    held_before = sys.getrefcount(model)
+
+    session = OnnxSession(model, OnnxOptions())
+
+    assert sys.getrefcount(model) == held_before
+    assert session.run({"image": faces(1)})[0].shape == (1, 16)
+
+
 @pytest.mark.skipif(has_cuda, reason="CUDA is here")
 @pytest.mark.parametrize("device", ["cuda:0", "cuda"])
 def test_cuda_without_cuda_is_refused(graph: RecogniserGraph, device: str) -> None:
