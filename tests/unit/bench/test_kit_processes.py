@@ -42,14 +42,18 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_process_ends_when_the_benchmark_fails(world: World) -> None:
-    with (
-        pytest.raises(KeyboardInterrupt),
-        started("x", [sys.executable, "-c", SERVES], world, {}) as child,
-    ):
-        assert child.serving()["port"] == 7
-        assert is_alive(child.pid)
-        raise KeyboardInterrupt
-    assert not is_alive(child.pid)
+    seen: list[int] = []
+
+    def fail_amid() -> None:
+        with started("x", [sys.executable, "-c", SERVES], world, {}) as child:
+            assert child.serving()["port"] == 7
+            assert is_alive(child.pid)
+            seen.append(child.pid)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_amid()
+    assert not is_alive(seen[0])
 
 
 def test_a_process_that_ends_before_it_serves_says_why(world: World) -> None:
