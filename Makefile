@@ -9,8 +9,10 @@ STAMPS := $(VENV)/.stamps
 MODELS ?=
 SHARED := $(or $(FACESEARCH_SHARED),../shared)
 PACK := $(or $(MODELS),$(wildcard $(SHARED)/models/mbf128))
-# A folder of your own photos for the demo.
+# A folder of your own photos for the demo and the benchmarks.
 PHOTOS ?=
+# Names of benchmarks; empty: all of them.
+ONLY ?=
 # Files side by side on all cores, in order, because the slow ones come first.
 PYTEST ?= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 export FACESEARCH_MODELS := $(PACK)
@@ -77,10 +79,15 @@ check: lint test ## lint and test
 proto: $(STAMPS)/dev ## Write the Python code of the contract anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/generate.sh
 
+BENCH = $(BIN)/python -m bench $(if $(PACK),--pack "$(PACK)") $(if $(PHOTOS),--photos "$(PHOTOS)") \
+  $(foreach name,$(ONLY),--only $(name))
 .PHONY: bench
-bench: $(STAMPS)/dev ## Measure; writes bench/results/ (MODELS=dir, PHOTOS=dir)
-	@test -n "$(PACK)" || { echo "no pack: make bench MODELS=dir PHOTOS=dir" >&2; exit 1; }
-	@$(BIN)/python -m bench.engine --pack "$(PACK)" --photos "$(or $(PHOTOS),$(SHARED)/data/photos)"
+bench: $(STAMPS)/dev ## Measure everything briefly; one report in bench/results (ONLY=names, PHOTOS=dir)
+	@$(BENCH)
+
+.PHONY: bench-full
+bench-full: $(STAMPS)/dev ## Measure everything as the targets ask: takes hours
+	@$(BENCH) --full
 
 .PHONY: docs
 docs: $(STAMPS)/dev ## Write docs/configuration.md and .env.example anew

@@ -16,7 +16,7 @@ from bench.report.write import write
 from bench.run import run_benchmark
 
 SHORT = ("engine", "baseline", "decode", "start", "search", "ingest", "memory", "load")
-FULL = (*SHORT, "levers")
+FULL = (*SHORT, "early_stop", "levers")
 
 Run = Callable[[str, Form, Sequence[str]], Result | Failure]
 
