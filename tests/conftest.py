@@ -17,6 +17,11 @@ FIGURE = "figure"
 
 ROOT = Path(__file__).resolve().parent.parent
 
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    # Containers like to set it, and then every process that a test starts compiles all it imports:
+    # an edge for over two seconds.
+    os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".pytest_cache" / "bytecode")
+
 
 def missing(reason: str) -> None:
     """Skip with the reason; in CI nothing may be missing, so fail."""
