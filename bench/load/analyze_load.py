@@ -9,10 +9,9 @@ from bench.kit.figures import Figure
 from bench.kit.result import Plot, Table
 from bench.load import tables
 from bench.load.criteria import CAPACITY, find_highest
-from bench.load.highest_rate import RateSearch
 from bench.load.observed import OK
 from bench.load.runs import Generator, Run
-from bench.load.search_load import first_rate
+from bench.load.search_load import rate_search
 from bench.load.sizes import Sizes
 
 Say = Callable[[str], None]
@@ -66,7 +65,7 @@ def load_analyze(generator: Generator, rate: float, sizes: Sizes, say: Say) -> A
     highest = find_highest(
         generator,
         CAPACITY,
-        RateSearch(first_rate(hold), resolution=sizes.resolution),
+        rate_search(hold, sizes),
         steps,
         seconds=sizes.step_seconds,
         attempts=sizes.attempts,

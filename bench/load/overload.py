@@ -20,7 +20,9 @@ class Overload:
 
     run: Run
     held_rate: float
-    """Requests a second at which the percentiles of the reference hold."""
+    """Requests a second that hold."""
+    criterion: str
+    """… by which percentiles: the reference's, or where no rate meets those, wider ones."""
     edge: Scrape
     """What the edge counted during the run."""
 
@@ -48,7 +50,8 @@ class Overload:
         found = [
             Figure(
                 "P4",
-                f"goodput at {self.run.plan.rate:.0f}/s, of the {self.held_rate:.0f}/s that hold",
+                f"goodput at {self.run.plan.rate:.0f}/s, of the {self.held_rate:.0f}/s with "
+                f"{self.criterion}",
                 self.goodput / self.held_rate,
                 "ratio",
                 target=_MIN_GOODPUT,

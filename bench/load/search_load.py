@@ -139,7 +139,7 @@ def load_search(
 
     say("the highest rate that holds")
     steps: list[Run] = []
-    search = RateSearch(first_rate(quiet.run), resolution=sizes.resolution)
+    search = rate_search(quiet.run, sizes)
     highest, held = (
         find_highest(
             generator, criterion, search, steps, seconds=sizes.step_seconds, attempts=sizes.attempts
@@ -157,11 +157,14 @@ def load_search(
     say(f"overload: {2 * taken:.0f}/s")
     before = Scrape.of(*metrics)
     beyond = generator.run(2 * taken, sizes.overload_seconds)
-    overload = Overload(beyond, taken, Scrape.of(*metrics).since(before))
+    criterion = CAPACITY if held is None else REFERENCE
+    overload = Overload(beyond, taken, criterion.name, Scrape.of(*metrics).since(before))
     return SearchLoad(quiet, steps, highest, held, hold, overload)
 
 
-def first_rate(run: Run) -> float:
-    """Where to begin the search for the highest rate: below it, by the CPU of one request."""
+def rate_search(run: Run, sizes: Sizes) -> RateSearch:
+    """A search that begins below the highest rate, by the CPU that one request of this run took."""
     milliseconds = sum(run.cpu_per_request().values())
-    return _FIRST_SHARE * len(os.sched_getaffinity(0)) * 1000 / milliseconds
+    first = _FIRST_SHARE * len(os.sched_getaffinity(0)) * 1000 / milliseconds
+    # Where a quarter of it does not hold, something else is wrong than the rate.
+    return RateSearch(first, resolution=sizes.resolution, lowest=first / 4)

@@ -111,7 +111,7 @@ def test_goodput_is_what_is_answered_200_until_the_last_answer() -> None:
     seen.status[::2] = 429
     name = "facesearch_edge_request_seconds"
     edge = histogram(name, {("/search/", "429"): [0.02] * 200}, ["route", "status"])
-    overload = Overload(run_of(seen, rate=100), held_rate=50, edge=Scrape.parse(edge))
+    overload = Overload(run_of(seen, rate=100), 50, "p99 ≤ 1 s", Scrape.parse(edge))
     assert overload.goodput == pytest.approx(200 / 4.49)
     figures = {figure.name.partition(" ")[0]: figure for figure in overload.figures()}
     assert figures["goodput"].passes is False
