@@ -63,7 +63,7 @@ def load_analyze(generator: Generator, rate: float, sizes: Sizes, say: Say) -> A
     say("the highest rate of gRPC Analyze")
     steps: list[Run] = []
     highest = find_highest(
-        generator,
+        generator.run,
         CAPACITY,
         rate_search(hold, sizes),
         steps,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.load.highest_rate import RateSearch, Step
 from bench.load.observed import OK, Observed
-from bench.load.runs import Generator, Run
+from bench.load.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ CAPACITY = Criterion("p99 ≤ 200 ms", None, 0.200)
 
 
 def find_highest(
-    generator: Generator,
+    run_at: Callable[[float, float], Run],
     criterion: Criterion,
     search: RateSearch,
     runs: list[Run],
@@ -42,12 +42,13 @@ def find_highest(
 ) -> float | None:
     """The highest rate that holds; None: none does.
 
-    runs: made already, at any rate; those made here are added. seconds: of each. attempts: a rate
-    that does not hold is tried so often in all: on a machine that does other things too, a second
-    of those would end the search far below what the service takes.
+    run_at: makes a run at a rate, for so many seconds. runs: made already, at any rate; those made
+    here are added. seconds: of each. attempts: a rate that does not hold is tried so often in all:
+    on a machine that does other things too, a second of those would end the search far below what
+    the service takes.
     """
     while (rate := _next(criterion, search, runs, attempts)) is not None:
-        runs.append(generator.run(rate, seconds))
+        runs.append(run_at(rate, seconds))
     return search.highest(_steps(criterion, runs))
 
 

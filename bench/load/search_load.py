@@ -142,7 +142,12 @@ def load_search(
     search = rate_search(quiet.run, sizes)
     highest, held = (
         find_highest(
-            generator, criterion, search, steps, seconds=sizes.step_seconds, attempts=sizes.attempts
+            generator.run,
+            criterion,
+            search,
+            steps,
+            seconds=sizes.step_seconds,
+            attempts=sizes.attempts,
         )
         for criterion in (CAPACITY, REFERENCE)
     )

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from bench.load.budget import StageTimes, budget_table
-from bench.load.criteria import CAPACITY, REFERENCE
+from bench.load.criteria import CAPACITY, REFERENCE, find_highest
+from bench.load.highest_rate import RateSearch
 from bench.load.observed import Observed
 from bench.load.overload import Overload
 from bench.load.plan import Interface, Plan
@@ -50,6 +51,23 @@ def test_a_rate_does_not_hold_if_one_answer_is_a_refusal() -> None:
     seen = observed([0.01] * 100)
     seen.status[7] = 429
     assert not CAPACITY.holds(seen)
+
+
+def test_a_rate_that_fails_once_is_tried_again() -> None:
+    tried: list[float] = []
+
+    def run_at(rate: float, seconds: float) -> Run:
+        tried.append(rate)
+        is_slow = rate > 130 or tried == [100, 125]  # beyond what it takes, or by a hiccup
+        return run_of(observed([0.5 if is_slow else 0.02] * round(rate * seconds)), rate)
+
+    runs: list[Run] = []
+    search = RateSearch(first=100, resolution=0.25)
+    assert find_highest(run_at, CAPACITY, search, runs, seconds=1, attempts=2) == 125
+    assert tried == [100, 125, 125, 156.25, 156.25]
+    # Another criterion begins with what is known, which is enough here.
+    assert find_highest(run_at, REFERENCE, search, runs, seconds=1, attempts=2) == 125
+    assert len(tried) == 5
 
 
 def histogram(name: str, values: Observations, labels: list[str]) -> str:
