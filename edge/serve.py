@@ -13,6 +13,7 @@ from edge.app import create_app
 from edge.backend import Backend, Services
 from edge.background import background
 from edge.errors import DeadlineExceeded, InferenceUnavailable, Overloaded, StartRefused
+from edge.garbage import all_here_stays
 from edge.http_server import address_of, listen, serving
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
@@ -78,6 +79,7 @@ async def serve(
 
         services = await unless(stop, prepare())
         if services is not None:
+            stack.enter_context(all_here_stays())
             await stack.enter_async_context(background(services))
             backend.open(services)
             if worker is None:
