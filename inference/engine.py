@@ -34,7 +34,7 @@ from inference.pipeline.faces import (
 )
 from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import Look, LookPolicy
-from inference.sessions.onnx import OnnxOptions, OnnxSessions
+from inference.runtimes import open_sessions
 from inference.settings import Settings
 
 _log = structlog.get_logger("inference.engine")
@@ -94,12 +94,12 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
     """
     metrics = metrics or Metrics()
     pack = await asyncio.to_thread(_open_pack, settings)
-    options = OnnxOptions(device=settings.device, threads=settings.threads)
+    sessions = await asyncio.to_thread(open_sessions, pack, settings)
     detectors = DetectorFactory(
-        pack.detector_graph, OnnxSessions(pack.detector_graph.model, options)
+        pack.detector_graph, sessions.detector, may_batch=sessions.may_batch
     )
     recognisers = RecogniserFactory(
-        pack.recogniser_graph, OnnxSessions(pack.recogniser_graph.model, options)
+        pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
     )
     looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes)).for_fixed_size(
         pack.detector_graph.fixed_size
@@ -129,7 +129,8 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
         except ItemError as error:
             raise PackError(f"pack {pack.id} in {pack.folder} does not run: {error}") from error
         info = ModelInfo(pack, _made(detectors), _made(recognisers), looks.sizes)
-        _warn_if_unbatched(info)
+        if sessions.may_batch:
+            _warn_if_unbatched(info)
         metrics.model(
             {
                 "pack": pack.id,

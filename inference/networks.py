@@ -55,14 +55,18 @@ class RecogniserRunner:
 class DetectorFactory:
     """Makes detector runners; the batcher asks again after a fault."""
 
-    def __init__(self, graph: DetectorGraph, make_session: SessionFactory) -> None:
+    def __init__(
+        self, graph: DetectorGraph, make_session: SessionFactory, *, may_batch: bool = True
+    ) -> None:
+        """may_batch: whether several items in one run are of use."""
         self._graph = graph
         self._make_session = make_session
+        self._may_batch = may_batch
         self.running: Running | None = None
         """How the last one made runs; None: none was made yet."""
 
     def __call__(self) -> DetectorRunner:
-        detector = Detector.load(self._graph, self._make_session)
+        detector = Detector.load(self._graph, self._make_session, may_batch=self._may_batch)
         self.running = Running.of(detector.session, batched=detector.batched)
         return DetectorRunner(detector)
 
@@ -70,13 +74,17 @@ class DetectorFactory:
 class RecogniserFactory:
     """Makes recogniser runners; the batcher asks again after a fault."""
 
-    def __init__(self, graph: RecogniserGraph, make_session: SessionFactory) -> None:
+    def __init__(
+        self, graph: RecogniserGraph, make_session: SessionFactory, *, may_batch: bool = True
+    ) -> None:
+        """may_batch: whether several items in one run are of use."""
         self._graph = graph
         self._make_session = make_session
+        self._may_batch = may_batch
         self.running: Running | None = None
         """How the last one made runs; None: none was made yet."""
 
     def __call__(self) -> RecogniserRunner:
-        recogniser = Recogniser.load(self._graph, self._make_session)
+        recogniser = Recogniser.load(self._graph, self._make_session, may_batch=self._may_batch)
         self.running = Running.of(recogniser.session, batched=recogniser.batched)
         return RecogniserRunner(recogniser)

@@ -68,6 +68,21 @@ class Settings(BaseSettings):
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description="cpu or cuda:0. Without that device the server refuses to start.",
     )
+    runtime: Literal["auto", "onnxruntime", "openvino"] = Field(
+        default="auto",
+        description="What runs the networks. auto: OpenVINO where it is installed, the device is "
+        "cpu and the CPU has bf16 instructions (AVX-512 or AMX); else onnxruntime.",
+    )
+    precision: Literal["auto", "f32", "bf16"] = Field(
+        default="auto",
+        description="In what OpenVINO computes. auto: bf16 where the CPU has it and a check at the "
+        "first start finds the same faces and embeddings as in f32; bf16: without that check.",
+    )
+    cache_dir: str = Field(
+        default="",
+        description="Folder for compiled networks, which make later starts short; empty: "
+        "facesearch in $XDG_CACHE_HOME or ~/.cache; none: keep nothing.",
+    )
     sessions: int | None = Field(
         default=None,
         ge=1,
@@ -200,6 +215,22 @@ class Settings(BaseSettings):
     def is_gpu(self) -> bool:
         """Whether a GPU was asked for."""
         return self.device != "cpu"
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where compiled networks are kept; None: nowhere, or there is no home."""
+        if self.cache_dir == "none":
+            return None
+        if self.cache_dir:
+            return Path(self.cache_dir)
+        # An empty or relative XDG_CACHE_HOME counts as unset (XDG Base Directory 0.8).
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if base.is_absolute():
+            return base / "facesearch"
+        try:
+            return Path.home() / ".cache" / "facesearch"
+        except RuntimeError:
+            return None  # a user without a home, as in some containers
 
     @property
     def session_count(self) -> int:

@@ -55,9 +55,12 @@ class Detector:
         self._blobs = Blobs(graph.normalisation)
 
     @classmethod
-    def load(cls, graph: DetectorGraph, make_session: SessionFactory) -> Detector:
+    def load(
+        cls, graph: DetectorGraph, make_session: SessionFactory, *, may_batch: bool = True
+    ) -> Detector:
         """A detector that runs batches if a random batch gives what single runs give.
 
+        may_batch: whether batches are of use; if not, images run singly whatever the network can.
         Raises PackError if the network does not run or does not give SCRFD's rows, and DeviceError.
         """
         size = graph.fixed_size if graph.fixed_size is not None else CHECK_SIZE
@@ -70,7 +73,7 @@ class Detector:
             expected = [single._heads([one])[0] for one in inputs]
         except (ModelFault, PackError) as error:
             raise PackError(f"{graph.file.name}: {error}") from error
-        if graph.row_order is RowOrder.UNKNOWN:
+        if graph.row_order is RowOrder.UNKNOWN or not may_batch:
             return single
         batched = cls(graph, single.session, batched=True)
         try:

@@ -29,9 +29,12 @@ class Recogniser:
         self._blobs = Blobs(graph.normalisation)
 
     @classmethod
-    def load(cls, graph: RecogniserGraph, make_session: SessionFactory) -> Recogniser:
+    def load(
+        cls, graph: RecogniserGraph, make_session: SessionFactory, *, may_batch: bool = True
+    ) -> Recogniser:
         """A recogniser that runs batches if a random batch gives what single runs give.
 
+        may_batch: whether batches are of use; if not, crops run singly whatever the network can.
         Raises PackError if the network does not run or gives no embeddings, and DeviceError.
         """
         noise = np.random.default_rng(seed=1).integers(
@@ -42,6 +45,8 @@ class Recogniser:
             expected = single.embed(list(noise))
         except (ModelFault, PackError) as error:
             raise PackError(f"{graph.file.name}: {error}") from error
+        if not may_batch:
+            return single
         batched = cls(graph, single.session, batched=True)
         try:
             found = batched.embed(list(noise))

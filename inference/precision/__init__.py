@@ -1,0 +1,1 @@
+"""Whether a network may be computed in less than float32."""

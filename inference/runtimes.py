@@ -1,0 +1,109 @@
+"""From settings to sessions: the runtime and the precision that each network of a pack runs in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from inference.errors import ModelFault, PackError, StartError
+from inference.models.graphs import DetectorGraph, RecogniserGraph
+from inference.models.pack import Pack
+from inference.precision.settle import settle
+from inference.sessions.choose import (
+    AUTO,
+    Precision,
+    Runtime,
+    choose_precision,
+    choose_runtime,
+    is_openvino_installed,
+)
+from inference.sessions.cpu import Cpu, read_cpu
+from inference.sessions.kept import KeptFiles
+from inference.sessions.session import SessionFactory
+from inference.settings import Settings
+
+_log = structlog.get_logger("inference.runtimes")
+
+
+@dataclass(frozen=True, slots=True)
+class PackSessions:
+    """What makes the sessions of a pack."""
+
+    detector: SessionFactory
+    recogniser: SessionFactory
+    may_batch: bool
+    """Whether several items in one run are of use."""
+
+
+def open_sessions(pack: Pack, settings: Settings) -> PackSessions:
+    """The sessions of a pack, by the settings. Imports the runtime that is chosen, and no other.
+
+    Blocks: at the first start with bf16 for a second, while it is compared with float32.
+
+    Raises:
+        StartError: a runtime or a precision that cannot be had here, or a network that does not
+            run.
+    """
+    cpu = read_cpu()
+    runtime = choose_runtime(
+        settings.runtime,
+        device=settings.device,
+        is_openvino_installed=is_openvino_installed(),
+        cpu=cpu,
+    )
+    precision = choose_precision(settings.precision, runtime=runtime, cpu=cpu)
+    match runtime:
+        case Runtime.OPENVINO:
+            return _openvino(pack, settings, precision, cpu)
+        case Runtime.ONNXRUNTIME:
+            return _onnxruntime(pack, settings)
+
+
+def _onnxruntime(pack: Pack, settings: Settings) -> PackSessions:
+    from inference.sessions.onnx import OnnxOptions, OnnxSessions  # noqa: PLC0415  # only if chosen
+
+    options = OnnxOptions(device=settings.device, threads=settings.threads)
+    return PackSessions(
+        detector=OnnxSessions(pack.detector_graph.model, options),
+        recogniser=OnnxSessions(pack.recogniser_graph.model, options),
+        may_batch=True,
+    )
+
+
+def _openvino(pack: Pack, settings: Settings, precision: Precision, cpu: Cpu) -> PackSessions:
+    try:
+        from inference.sessions.openvino import (  # noqa: PLC0415  # only if chosen
+            VERSION,
+            OpenVinoOptions,
+            OpenVinoSessions,
+        )
+    except ImportError as error:
+        raise StartError(
+            f"OpenVINO is installed, but cannot be imported ({error}); "
+            "set INFERENCE_RUNTIME=onnxruntime"
+        ) from error
+    kept = None if settings.cache_folder is None else KeptFiles(settings.cache_folder)
+
+    def sessions(graph: DetectorGraph | RecogniserGraph) -> SessionFactory:
+        exact, hasty = (
+            OpenVinoSessions(
+                graph.model, OpenVinoOptions(each, settings.threads, cpu.identity), kept
+            )
+            for each in (Precision.F32, precision)
+        )
+        if precision is Precision.F32:
+            return exact
+        if settings.precision != AUTO:
+            return hasty
+        about = (exact.digest, VERSION, cpu.identity, precision.value)
+        try:
+            return settle(graph, exact, hasty, precision=precision.value, about=about, kept=kept)
+        except ModelFault as fault:
+            raise PackError(f"{graph.file.name}: {fault}") from fault
+
+    return PackSessions(
+        detector=sessions(pack.detector_graph),
+        recogniser=sessions(pack.recogniser_graph),
+        may_batch=False,
+    )
