@@ -56,7 +56,15 @@ async def restore_vectors(services: Services, *, retry_seconds: float = _RETRY_S
     stores = services.stores
     if not isinstance(stores.vectors, ResidentVectorStore):
         return
-    missing = MissingVectors(services.faces, stores.vectors, stores.records, stores.photos)
+    # Memory was read from the folder a moment ago. Reading all vectors again would hold up the
+    # first searches for seconds.
+    missing = MissingVectors(
+        services.faces,
+        stores.vectors,
+        stores.records,
+        stores.photos,
+        stored=stores.vectors.in_memory,
+    )
     while True:
         try:
             active = await Spaces(stores.vectors, stores.records).active()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from edge.errors import ImageTooLarge, InvalidImage
 from edge.use_cases.model import FaceAnalyzer
-from storage.identity import SpaceId
+from storage.identity import FaceId, SpaceId
 from storage.photos.port import PhotoStore
 from storage.records.model import Face, Revision, Space
 from storage.records.port import RecordStore
@@ -21,6 +21,8 @@ _log = structlog.get_logger(__name__)
 
 # How far it is: what was looked at, and how much there is, if that is known.
 Progress = Callable[[int, int | None], None]
+# Which of these faces have a vector.
+Stored = Callable[[SpaceId, Sequence[FaceId]], Awaitable[Collection[FaceId]]]
 
 # Photos embedded side by side: enough for inference to batch, few enough to leave room for others.
 _AT_ONCE = 8
@@ -46,8 +48,16 @@ class MissingVectors:
     """
 
     def __init__(
-        self, faces: FaceAnalyzer, vectors: VectorStore, records: RecordStore, photos: PhotoStore
+        self,
+        faces: FaceAnalyzer,
+        vectors: VectorStore,
+        records: RecordStore,
+        photos: PhotoStore,
+        *,
+        stored: Stored | None = None,
     ) -> None:
+        """`stored`: tells which faces have a vector; None: the vector store is asked for them."""
+        self._stored = stored or self._fetched
         self._faces = faces
         self._vectors = vectors
         self._records = records
@@ -72,16 +82,16 @@ class MissingVectors:
     async def _without_vector(
         self, space: SpaceId, page: Sequence[tuple[Revision, Face]]
     ) -> Sequence[tuple[Revision, Face]]:
-        there = {
-            stored.face_id
-            for stored in await self._vectors.fetch(space, [face.face_id for _, face in page])
-        }
+        there = await self._stored(space, [face.face_id for _, face in page])
         gone = [(revision, face) for revision, face in page if face.face_id not in there]
         if not gone:
             return []
         # The page is a moment old: what was removed meanwhile misses nothing.
         visible = await self._records.visible(space, [face.face_id for _, face in gone])
         return [(revision, face) for revision, face in gone if face.face_id in visible]
+
+    async def _fetched(self, space: SpaceId, faces: Sequence[FaceId]) -> Collection[FaceId]:
+        return {stored.face_id for stored in await self._vectors.fetch(space, faces)}
 
     async def _restore(self, space: SpaceId, gone: Sequence[tuple[Revision, Face]]) -> int:
         by_photo: defaultdict[str, list[tuple[Revision, Face]]] = defaultdict(list)

@@ -81,6 +81,10 @@ class Gallery:
         for row in sorted((row for row in rows if self._revision(row) in wanted), reverse=True):
             self._remove(row)
 
+    def known(self, face_ids: Sequence[FaceId]) -> frozenset[FaceId]:
+        """Which of these faces are there."""
+        return frozenset(self._rows_by_face(face_ids)).intersection(face_ids)
+
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """The answers to the queries, in their order."""
         answers: list[list[Hit]] = [[] for _ in queries]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import VectorsUnavailable
-from storage.identity import RevisionId
+from storage.identity import FaceId, RevisionId
 from storage.vectors.gallery import Gallery, Query
 from storage.vectors.port import FaceKey, Hit
 from storage.vectors.shortlist import FROM_PROBES
@@ -64,6 +64,11 @@ class GalleryOwner:
     def faces(self) -> int:
         """How many faces there are."""
         return len(self._gallery)
+
+    def known(self, faces: Sequence[FaceId]) -> frozenset[FaceId]:
+        """Which of these are there; changes that wait are not."""
+        # A search that runs in the thread changes nothing, and nothing else changes it meanwhile.
+        return self._gallery.known(faces)
 
     async def search(self, query: Query) -> list[Hit]:
         """The answer; the query must be checked already."""

@@ -138,6 +138,13 @@ class ResidentVectorStore:
     async def fetch(self, space: SpaceId, faces: Sequence[FaceId]) -> Sequence[FaceVector]:
         return await self._inner.fetch(space, faces)
 
+    async def in_memory(self, space: SpaceId, faces: Sequence[FaceId]) -> frozenset[FaceId]:
+        """Which of these faces are searched; of a space that is not in memory, which are kept."""
+        resident = self._residents.get(space)
+        if resident is None or not resident.is_filled:
+            return frozenset(face.face_id for face in await self._inner.fetch(space, faces))
+        return resident.owner.known(faces)
+
     async def count(self, space: SpaceId) -> int:
         resident = self._residents.get(space)
         if resident is None or not resident.is_filled:

@@ -269,6 +269,24 @@ async def test_scans_and_fetches_tell_what_is_kept(store: ResidentVectorStore, k
     assert await store.fetch(SPACE, [FACES[0].face_id]) == []
 
 
+async def test_what_is_in_memory_is_told_without_reading_it_again(
+    store: ResidentVectorStore, kept: Kept
+) -> None:
+    await store.open_space(SPACE, DIM)
+    await store.add(SPACE, [face(900, VECTORS[0])])
+    await store.remove_revisions([FACES[1].revision])
+    asked = [FACES[0].face_id, FACES[1].face_id, face(900, VECTORS[0]).face_id, FaceId("no")]
+    kept.is_away = True
+
+    assert await store.in_memory(SPACE, asked) == {asked[0], asked[2]}
+
+
+async def test_of_a_space_that_is_not_in_memory_it_is_told_what_is_kept(
+    store: ResidentVectorStore,
+) -> None:
+    assert await store.in_memory(SPACE, [FACES[0].face_id, FaceId("no")]) == {FACES[0].face_id}
+
+
 async def test_the_arrays_of_the_caller_are_its_own(store: ResidentVectorStore) -> None:
     await store.open_space(SPACE, DIM)
     mine = VECTORS[0].copy()
