@@ -122,8 +122,7 @@ class Batcher(Generic[In, Out]):
         self._is_closing = True
         self._dispatch()
         await self._is_empty.wait()
-        for worker in self._workers:
-            worker.stop()
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
 
     async def warm_up(self, inputs: Sequence[In]) -> None:
         """Make every runner and run it at each input, at every batch size that will occur.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 
@@ -229,6 +230,23 @@ async def test_closing_finishes_what_is_queued_and_takes_no_more() -> None:
     assert await asyncio.gather(*waiting) == [2.0, 4.0, 6.0]
     with pytest.raises(Draining):
         await batcher.submit(4, call=CALL)
+
+
+async def test_a_closed_batcher_has_freed_its_runners_each_on_its_own_thread() -> None:
+    freed: list[str] = []
+
+    class Mortal:
+        def __call__(self, items: Sequence[str], _padded_size: int) -> list[str]:
+            return [item.upper() for item in items]
+
+        def __del__(self) -> None:
+            freed.append(threading.current_thread().name)
+
+    async with Batcher[str, str]("mortal", Mortal, workers=2) as batcher:
+        await batcher.warm_up(["a"])
+        assert not freed
+
+    assert sorted(freed) == ["mortal-0", "mortal-1"]
 
 
 async def test_warming_up_runs_every_worker_at_every_size_that_will_occur() -> None:
