@@ -1,0 +1,1 @@
+"""P8: from the bytes of a large JPEG to what the detector needs."""
