@@ -148,6 +148,7 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
             looks=looks,
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             memory=Admission(Load(sys.maxsize, settings.decoded_bytes)),
+            may_reduce=settings.reduced_decode,
         )
         yield Engine(analyzer, info, metrics)
 

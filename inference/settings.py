@@ -119,6 +119,10 @@ class Settings(BaseSettings):
         description="Detector sizes of a full look in pixels, in the order they are taken; an "
         "early stop may end after any of them. Multiples of 32.",
     )
+    reduced_decode: bool = Field(
+        default=True,
+        description="Decode large JPEGs only as finely as looks and faces need; false: in full.",
+    )
     min_score: float = Field(
         default=0.5, ge=0, le=1, description="Faces below this detection score are not returned."
     )
