@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 import structlog
 
@@ -39,7 +40,8 @@ class PackSessions:
 def open_sessions(pack: Pack, settings: Settings) -> PackSessions:
     """The sessions of a pack, by the settings. Imports the runtime that is chosen, and no other.
 
-    Blocks: at the first start with bf16 for a second, while it is compared with float32.
+    Blocks: at the first start with bf16, and at every start with fp16, for a second, while it is
+    compared with float32.
 
     Raises:
         StartError: a runtime or a precision that cannot be had here, or a network that does not
@@ -52,6 +54,8 @@ def open_sessions(pack: Pack, settings: Settings) -> PackSessions:
         is_openvino_installed=is_openvino_installed(),
         cpu=cpu,
     )
+    if settings.is_gpu:
+        return _on_gpu(pack, settings)
     precision = choose_precision(settings.precision, runtime=runtime, cpu=cpu)
     match runtime:
         case Runtime.OPENVINO:
@@ -67,6 +71,20 @@ def _onnxruntime(pack: Pack, settings: Settings) -> PackSessions:
     return PackSessions(
         detector=OnnxSessions(pack.detector_graph.model, options),
         recogniser=OnnxSessions(pack.recogniser_graph.model, options),
+        may_batch=True,
+    )
+
+
+def _on_gpu(pack: Pack, settings: Settings) -> PackSessions:
+    from inference.on_gpu import (  # noqa: PLC0415  # only if chosen
+        detector_on_gpu,
+        recogniser_on_gpu,
+    )
+
+    lock = Lock()
+    return PackSessions(
+        detector=detector_on_gpu(pack, settings, lock),
+        recogniser=recogniser_on_gpu(pack, settings, lock),
         may_batch=True,
     )
 

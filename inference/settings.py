@@ -68,15 +68,27 @@ class Settings(BaseSettings):
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description="cpu or cuda:0. Without that device the server refuses to start.",
     )
+    provider: Literal["cuda", "tensorrt"] = Field(
+        default="cuda",
+        description="What computes on a GPU. tensorrt: engines of its own, built at the first "
+        "start, which takes minutes.",
+    )
+    gpu_memory_bytes: int | None = Field(
+        default=None,
+        ge=MIB,
+        description="Most that the arena of one session holds on a GPU; empty: as much as it has.",
+    )
     runtime: Literal["auto", "onnxruntime", "openvino"] = Field(
         default="auto",
         description="What runs the networks. auto: OpenVINO where it is installed, the device is "
         "cpu and the CPU has bf16 instructions (AVX-512 or AMX); else onnxruntime.",
     )
-    precision: Literal["auto", "f32", "bf16"] = Field(
+    precision: Literal["auto", "f32", "bf16", "fp16"] = Field(
         default="auto",
-        description="In what OpenVINO computes. auto: bf16 where the CPU has it and a check at the "
-        "first start finds the same faces and embeddings as in f32; bf16: without that check.",
+        description="In what networks are computed. auto: on OpenVINO bf16 where the CPU has it "
+        "and a check at the first start finds the same faces and embeddings as in f32, on a GPU "
+        "f32 with the rounding of tensor cores; bf16: without that check; fp16: on a GPU, refused "
+        "if the check fails.",
     )
     cache_dir: str = Field(
         default="",
@@ -87,7 +99,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         le=64,
-        description="Sessions of each network; empty: one per core and at most 4, on a GPU 1.",
+        description="Sessions of each network; empty: one per core and at most 4, on a GPU 2.",
     )
     threads: int = Field(default=1, ge=1, le=64, description="Threads within one session.")
     pixel_threads: int | None = Field(
@@ -207,6 +219,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY belong together: set both")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError(f"{PREFIX}TLS_CLIENT_CA needs {PREFIX}TLS_CERT and {PREFIX}TLS_KEY")
+        self._agree_on_device()
         if self.max_items > self.queue_items:
             raise ValueError(f"{PREFIX}QUEUE_ITEMS must hold one call of {PREFIX}MAX_ITEMS")
         if self.max_image_bytes > self.max_message_bytes:
@@ -214,6 +227,21 @@ class Settings(BaseSettings):
         if self.max_message_bytes > self.queue_bytes:
             raise ValueError(f"{PREFIX}QUEUE_BYTES must hold one of {PREFIX}MAX_MESSAGE_BYTES")
         return self
+
+    def _agree_on_device(self) -> None:
+        if self.is_gpu:
+            if self.precision == "bf16":
+                raise ValueError(
+                    f"{PREFIX}PRECISION=bf16 is for CPUs; with {PREFIX}DEVICE=cuda:0 set fp16"
+                )
+            return
+        needed = f"needs {PREFIX}DEVICE=cuda:0"
+        if self.provider != "cuda":
+            raise ValueError(f"{PREFIX}PROVIDER={self.provider} {needed}")
+        if self.gpu_memory_bytes is not None:
+            raise ValueError(f"{PREFIX}GPU_MEMORY_BYTES {needed}")
+        if self.precision == "fp16":
+            raise ValueError(f"{PREFIX}PRECISION=fp16 {needed}")
 
     @property
     def is_gpu(self) -> bool:
@@ -238,8 +266,8 @@ class Settings(BaseSettings):
 
     @property
     def session_count(self) -> int:
-        """Sessions of each network."""
-        return self.sessions or (1 if self.is_gpu else min(4, _cores()))
+        """Sessions of each network. On a GPU one prepares its batch while the other computes."""
+        return self.sessions or (2 if self.is_gpu else min(4, _cores()))
 
     @property
     def pixel_thread_count(self) -> int:

@@ -78,7 +78,9 @@ class KeptFiles:
         for file in self._folder.iterdir():
             # Another process may clear up as well.
             with contextlib.suppress(FileNotFoundError):
-                states[file] = file.stat()
+                # Folders are others' business, such as TensorRT's.
+                if file.is_file():
+                    states[file] = file.stat()
         held = sum(state.st_size for state in states.values())
         for file in sorted(states, key=lambda file: states[file].st_mtime):
             if held <= self._max_bytes:
