@@ -1,0 +1,134 @@
+"""Photos one after the other on the calling thread: the stages, and nothing around them.
+
+No queue, no event loop, no gRPC. What the server gives is measured against this (`bench.engine`),
+and its batches must give the same faces and embeddings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from inference.models.find import find_pack
+from inference.models.pack import expect_dim, load_pack
+from inference.pipeline.decode import read_header
+from inference.pipeline.detect import Detector
+from inference.pipeline.embed import Recogniser
+from inference.pipeline.faces import (
+    Analysis,
+    AnalyzeOptions,
+    DecodeLimits,
+    Detections,
+    EmbedMode,
+    FloatArray,
+    Pixels,
+    Region,
+    StageSeconds,
+)
+from inference.pipeline.letterbox import DetectorInput
+from inference.pipeline.looks import Look, LookPolicy
+from inference.pipeline.picture import Picture
+from inference.pipeline.walk import Sight, Walk
+from inference.runtimes import open_sessions
+from inference.settings import Settings, load_settings
+
+SEARCH = AnalyzeOptions(is_early_stop=True, embed=EmbedMode.SINGLE)
+"""What a search asks for."""
+ENROLMENT = AnalyzeOptions()
+"""Every look, every face."""
+
+
+class BareEngine:
+    """One session of each network. Owned by one thread at a time, as sessions are."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        recogniser: Recogniser,
+        *,
+        looks: LookPolicy,
+        limits: DecodeLimits,
+        max_crops: int = 1,
+        may_reduce: bool = True,
+    ) -> None:
+        """max_crops: in one run of the recogniser. may_reduce: as of `Picture`."""
+        self._detector = detector
+        self._recogniser = recogniser
+        self._looks = looks
+        self._limits = limits
+        self._max_crops = max_crops
+        self._may_reduce = may_reduce
+
+    def analyze(
+        self, data: bytes, options: AnalyzeOptions, region: Region | None = None
+    ) -> Analysis:
+        """What an encoded image shows, as `Analyzer.analyze` says it.
+
+        region: look only there; None: everywhere. Raises ItemError.
+        """
+        picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
+        walk = Walk(self._looks, options, region)
+        started = time.perf_counter()
+        sight = self._look(walk, picture)
+        looked = time.perf_counter()
+        decoded_for_looks = picture.decode_seconds
+        judged = walk.judge(picture, sight)
+        aligned = time.perf_counter()
+        decoded_for_crops = picture.decode_seconds - decoded_for_looks
+        chosen = walk.to_embed(sight)
+        vectors = self._embed([judged[face].crop for face in chosen])
+        seconds = StageSeconds(
+            decode=picture.decode_seconds,
+            detect=looked - started - decoded_for_looks,
+            align=aligned - looked - decoded_for_crops,
+            embed=time.perf_counter() - aligned,
+        )
+        return walk.answer(picture, sight, judged, dict(zip(chosen, vectors, strict=True)), seconds)
+
+    def _look(self, walk: Walk, picture: Picture) -> Sight:
+        inputs: list[DetectorInput] = []
+        looks: list[Detections] = []
+        for number, sizes in enumerate(walk.rounds, start=1):
+            new = walk.inputs(picture, sizes)
+            inputs += new
+            for one in new:
+                looks += self._detector.detect([one], walk.options.min_score)
+            sight = walk.sight(picture, inputs, looks)
+            if sight.is_clear or number == len(walk.rounds):
+                return sight
+        raise ValueError("a policy has at least one look")
+
+    def _embed(self, crops: Sequence[Pixels]) -> list[FloatArray]:
+        vectors: list[FloatArray] = []
+        for first in range(0, len(crops), self._max_crops):
+            vectors += list(self._recogniser.embed(crops[first : first + self._max_crops]))
+        return vectors
+
+
+def open_bare(settings: Settings | None = None) -> list[BareEngine]:
+    """As many as the server has sessions, of the pack and the runtime that it would take.
+
+    settings: None takes those of the environment.
+
+    Raises:
+        StartError: no such pack, a damaged one, or a runtime or device that cannot be had.
+    """
+    settings = settings or load_settings()
+    pack = load_pack(find_pack(settings.pack, settings.models_dir))
+    expect_dim(pack, settings.expect_dim)
+    sessions = open_sessions(pack, settings)
+    graph = pack.detector_graph
+    looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes))
+    return [
+        BareEngine(
+            Detector.load(graph, sessions.detector, may_batch=False),
+            Recogniser.load(
+                pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
+            ),
+            looks=looks.for_fixed_size(graph.fixed_size),
+            limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
+            max_crops=settings.recogniser_policy.max_batch,
+            may_reduce=settings.reduced_decode,
+        )
+        for _ in range(settings.session_count)
+    ]
