@@ -1,1 +1,1 @@
-"""What many callers at once get from one inference server."""
+"""What batching, gRPC and asyncio cost: the server against a bare loop of the same sessions."""

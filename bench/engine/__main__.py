@@ -1,124 +1,154 @@
-"""Images a second of gRPC `Analyze`: 16 callers at once, against one caller alone.
+"""Images a second of gRPC `Analyze` with 16 callers, against a bare loop of the same sessions.
 
-    python -m bench.engine --pack ../shared/models/mbf128 --photos ../shared/data/photos
+    python -m bench.engine [--full]
 
-From encoded bytes to vectors with every look, in turns. The ratio of the medians is the figure:
-absolute rates are the machine's.
+The bare loop (`inference.bare`) takes a photo through all stages on one thread, and has as many
+threads as the server has sessions. Both sides begin with the bytes of JPEGs and end with vectors,
+each in a process of its own, in turns: while one works the other is idle. The server's callers are
+in this process, on the same cores; what they take is reported.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import cycle, islice
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
+import uvloop
 
-from facesearch.inference.v1 import inference_pb2 as pb
-from facesearch.inference.v1 import inference_pb2_grpc as rpc
+from bench.engine.bare import Bare, bare
+from bench.kit.analyze import Policy, analyzing, runtime_of
+from bench.kit.figures import Figure
+from bench.kit.loops import Load, closed_loop
+from bench.kit.photos import mixed, selfies, single_face
+from bench.kit.processes import Service, start_inference
+from bench.kit.result import Form, Plot, Result, Table
+from bench.kit.turns import Side, Turns, take_turns
+from bench.kit.world import World, main
 
-MANY = 16
-MAX_MESSAGE_BYTES = 64 << 20
-RESULTS = Path(__file__).resolve().parents[1] / "results"
-
-
-async def rate_of(
-    service: rpc.InferenceServiceAsyncStub, photos: list[bytes], count: int, callers: int
-) -> float:
-    """Images a second with so many calls at once."""
-    queue = islice(cycle(photos), count)
-    started = time.perf_counter()
-
-    async def call() -> None:
-        for photo in queue:
-            answer = await service.Analyze(pb.AnalyzeRequest(images=[pb.Image(data=photo)]))
-            if answer.results[0].status.code:
-                raise RuntimeError(answer.results[0].status.message)
-
-    async with asyncio.TaskGroup() as calls:
-        for _ in range(callers):
-            calls.create_task(call())
-    return count / (time.perf_counter() - started)
+NAME = "engine"
+CALLERS = 16
+TARGET = 0.90
+TARGET_BY_OPENVINO = 0.85
+"""The faster the networks, the more weighs what is around them."""
 
 
-@contextmanager
-def server(pack: str) -> Iterator[int]:
-    """An inference server on a free port."""
-    env = os.environ | {
-        "INFERENCE_PACK": pack,
-        "INFERENCE_PORT": "0",
-        "INFERENCE_METRICS_PORT": "0",
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "inference"], env=env, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            lines = iter(process.stdout or ())
-            port = next(int(json.loads(line)["port"]) for line in lines if '"serving"' in line)
-            # A pipe that nobody reads fills up and holds the server.
-            threading.Thread(target=lambda: list(lines), daemon=True).start()
-            yield port
-        finally:
-            process.kill()
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    selfies: int
+    """In a round of the search policy."""
+    mixed: int
+    """In a round of the full policy."""
+    rounds: int
 
 
-async def measure(pack: str, photos: list[bytes], rounds: int, count: int) -> dict[str, object]:
-    """Rounds of both sides in turns; one more before them warms up."""
-    one, many = [], []
-    options = [
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+_PLANS = {Form.SHORT: Plan(64, 20, 5), Form.FULL: Plan(600, 200, 9)}
+
+
+def measure(form: Form, world: World) -> Result:
+    """Rounds of both sides and both policies in turns."""
+    plan = _PLANS[form]
+    with ExitStack() as stack:
+        server = stack.enter_context(start_inference(world))
+        loop = stack.enter_context(bare(world))
+        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        photos = {
+            Policy.SEARCH: single_face(server, selfies(plan.selfies, folder=world.photos)),
+            Policy.FULL: mixed(plan.mixed, folder=world.photos),
+        }
+        sides = []
+        for policy in Policy:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            _write(photos[policy], folder)
+            sides += [
+                _served(server, policy, photos[policy], runner),
+                _bare(loop, policy, folder),
+            ]
+        found = take_turns(sides, plan.rounds)
+        runtime = runtime_of(server)
+    return Result(
+        benchmark=NAME,
+        form=form,
+        figures=[figure for policy in Policy for figure in _figures(found, policy, runtime)],
+        tables=[*found.tables(f"{CALLERS} callers, {loop.threads} bare threads"), _stages(loop)],
+        plots=[_plot(found, policy) for policy in Policy],
+        details={
+            "runtime": runtime,
+            "photos": {policy.value: len(each) for policy, each in photos.items()},
+            "rates": found.rates.to_json(),
+        },
+    )
+
+
+def _write(photos: Sequence[bytes], folder: Path) -> None:
+    for number, photo in enumerate(photos):
+        (folder / f"{number:05}.jpg").write_bytes(photo)
+
+
+def _served(
+    server: Service, policy: Policy, photos: Sequence[bytes], runner: asyncio.Runner
+) -> Side:
+    async def analyze_all() -> Load:
+        async with analyzing(server.address, policy) as analyze:
+            return await closed_loop(analyze, photos, CALLERS)
+
+    return Side(_name("gRPC Analyze", policy), [server], lambda: runner.run(analyze_all()))
+
+
+def _bare(loop: Bare, policy: Policy, folder: Path) -> Side:
+    return Side(_name("bare loop", policy), [loop.service], lambda: loop.load(folder, policy))
+
+
+def _name(side: str, policy: Policy) -> str:
+    return f"{side}, {policy} policy"
+
+
+def _figures(found: Turns, policy: Policy, runtime: str) -> list[Figure]:
+    served, alone = _name("gRPC Analyze", policy), _name("bare loop", policy)
+    target = TARGET if runtime.startswith("onnxruntime") else TARGET_BY_OPENVINO
+    ratio = found.rates.ratio(served, alone)
+    share = found.cpu[served].client_share * 100
+    cost = found.cpu[alone].milliseconds_of_services / found.cpu[served].milliseconds_of_all
+    return [
+        Figure(
+            "P1", f"images a second, {served} / {alone}", ratio, "ratio", target, is_guarded=True
+        ),
+        Figure("P1", f"CPU time of a photo, {alone} / {served} with its callers", cost, "ratio"),
+        Figure("P1", f"{served}: the callers' share of all cores", share, "%", better="lower"),
+        Figure("P1", served, found.rates.median(served), "images/s"),
     ]
-    with server(pack) as port:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-            service = rpc.InferenceServiceStub(channel)
-            for number in range(rounds + 1):
-                alone = await rate_of(service, photos, count, 1)
-                together = await rate_of(service, photos, count, MANY)
-                if number:
-                    one.append(alone)
-                    many.append(together)
-                    print(
-                        f"round {number}: 1 caller {alone:.1f}/s, {MANY} callers {together:.1f}/s"
-                    )
-    return {
-        "benchmark": "engine",
-        "pack": Path(pack).name,
-        "images_a_round": count,
-        "images_per_second_of_1_caller": one,
-        f"images_per_second_of_{MANY}_callers": many,
-        "ratio_of_medians": statistics.median(many) / statistics.median(one),
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
-        "python": platform.python_version(),
-    }
 
 
-def main() -> None:
-    """Parse, measure, write."""
-    parser = argparse.ArgumentParser(description="Images a second of gRPC Analyze.")
-    parser.add_argument("--pack", required=True, help="folder of a pack")
-    parser.add_argument("--photos", type=Path, required=True, help="folder of photos")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--count", type=int, default=100, help="images a round")
-    asked = parser.parse_args()
-    photos = [file.read_bytes() for file in sorted(asked.photos.iterdir()) if file.is_file()]
-    report = asyncio.run(measure(asked.pack, photos, asked.rounds, asked.count))
-    RESULTS.mkdir(exist_ok=True)
-    place = RESULTS / "engine.json"
-    place.write_text(json.dumps(report, indent=2) + "\n")
-    print(f"{MANY} callers / 1 caller: {report['ratio_of_medians']:.2f}; written to {place}")
+def _stages(loop: Bare) -> Table:
+    stages = list(loop.stages[Policy.SEARCH])
+    return Table(
+        "Where the bare loop's time goes",
+        ["policy", *(f"{stage} ms" for stage in stages)],
+        [
+            [policy.value, *(round(seconds[stage] * 1000, 2) for stage in stages)]
+            for policy, seconds in loop.stages.items()
+        ],
+    )
+
+
+def _plot(found: Turns, policy: Policy) -> Plot:
+    sides = [_name(side, policy) for side in ("gRPC Analyze", "bare loop")]
+    return Plot(
+        f"Images a second, {policy} policy, round by round",
+        "line",
+        "round",
+        "images a second",
+        {
+            side: [(float(number), rate) for number, rate in enumerate(found.rates.values[side], 1)]
+            for side in sides
+        },
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(NAME, "gRPC Analyze against a bare loop of the same sessions.", measure)
