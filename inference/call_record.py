@@ -63,7 +63,7 @@ def request_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
         if key == REQUEST_ID_HEADER and isinstance(value, str) and VISIBLE_ASCII.fullmatch(value):
             return value
     # No secret, and the system's own source would let go of the interpreter's lock meanwhile.
-    return f"{random.getrandbits(128):032x}"  # noqa: S311
+    return f"{random.getrandbits(128):032x}"
 
 
 def _milliseconds(seconds: float) -> float:
