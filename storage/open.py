@@ -75,14 +75,17 @@ async def open_records(settings: StorageSettings) -> AsyncIterator[RecordStore]:
 async def _open_vectors(settings: StorageSettings) -> VectorStore:
     if settings.vectors_url == MEMORY_URL:
         return MemoryVectorStore()
-    await asyncio.to_thread(importlib.import_module, "storage.vectors.milvus_open")
-    from storage.vectors import milvus_open  # noqa: PLC0415  # in the thread above, so by now
+    # What is imported in a thread is there already where it is asked for.
+    if settings.uses_milvus_server:
+        await asyncio.to_thread(importlib.import_module, "storage.vectors.milvus_server_open")
+        from storage.vectors.milvus_server_open import open_server  # noqa: PLC0415
 
-    if not settings.uses_milvus_server:
-        lite = await milvus_open.open_lite(settings.data_dir / "vectors.db")
-        # Lite's lock proves that this is the only process, so memory can answer for the folder.
-        return ResidentVectorStore(lite)
-    return milvus_open.open_server(settings)
+        return open_server(settings)
+    await asyncio.to_thread(importlib.import_module, "storage.vectors.milvus_lite_open")
+    from storage.vectors.milvus_lite_open import open_lite  # noqa: PLC0415
+
+    # Lite's lock proves that this is the only process, so memory can answer for the folder.
+    return ResidentVectorStore(await open_lite(settings.data_dir / "vectors.db"))
 
 
 async def _open_records(settings: StorageSettings) -> RecordStore:

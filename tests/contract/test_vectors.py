@@ -16,7 +16,7 @@ from storage.errors import StoreMisconfigured
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId
 from storage.vectors.memory import MemoryVectorStore
 from storage.vectors.milvus import MilvusVectorStore
-from storage.vectors.milvus_open import open_lite
+from storage.vectors.milvus_lite_open import open_lite
 from storage.vectors.milvus_server import MilvusServer
 from storage.vectors.port import (
     MAX_LIMIT,

@@ -143,3 +143,12 @@ def test_stores_in_memory_do_not_wait_for_the_import_of_pymilvus() -> None:
     program = "import sys, storage.open; sys.exit('pymilvus' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_engine_of_milvus_lite_takes_no_memory_beside_a_server() -> None:
+    program = (
+        "import sys, storage.vectors.milvus_server_open; "
+        "sys.exit(not {'milvus_lite', 'faiss'}.isdisjoint(sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

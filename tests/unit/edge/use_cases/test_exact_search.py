@@ -18,7 +18,7 @@ from storage.identity import FaceId, PhotoKey, SpaceId, face_id_of
 from storage.records.memory import MemoryRecordStore
 from storage.records.model import Box, NewFace, Quality
 from storage.vectors.memory import MemoryVectorStore
-from storage.vectors.milvus_open import open_lite
+from storage.vectors.milvus_lite_open import open_lite
 from storage.vectors.port import MAX_LIMIT, FaceVector, VectorStore
 from storage.vectors.resident import ResidentVectorStore
 

@@ -10,7 +10,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from storage.vectors.milvus_open import open_lite
+from storage.vectors.milvus_lite_open import open_lite
 from tests.unit.storage.vectors.faces import SPACE, face, random_units
 
 DIM = 64

@@ -1,19 +1,15 @@
-"""Milvus as the settings describe it. Importing this imports pymilvus: see `storage.open`."""
+"""A Milvus server as the settings describe it.
+
+Importing this imports pymilvus, and nothing of Milvus Lite: its engine would take 50 MB that nobody
+uses. See `storage.open`.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from storage.settings import StorageSettings
 from storage.vectors.milvus import MilvusVectorStore
-from storage.vectors.milvus_lite import MilvusLite
 from storage.vectors.milvus_schema import MilvusIndex
 from storage.vectors.milvus_server import MilvusServer
-
-
-async def open_lite(folder: Path) -> MilvusVectorStore:
-    """The store in a Lite folder (its name ends in .db). Raises what `MilvusLite.open` does."""
-    return MilvusVectorStore(await MilvusLite.open(folder))
 
 
 def open_server(settings: StorageSettings) -> MilvusVectorStore:
