@@ -55,8 +55,12 @@ def settle(
 
 
 def _parse(content: bytes | None) -> Verdict | None:
-    match None if content is None else json.loads(content):
-        case [bool(is_close), str(measured)]:
-            return Verdict(is_close, measured)
-        case _:
-            return None
+    """A kept verdict; None: there is none, or an older version wrote it otherwise."""
+    try:
+        match None if content is None else json.loads(content):
+            case [bool(is_close), str(measured)]:
+                return Verdict(is_close, measured)
+            case _:
+                return None
+    except ValueError:
+        return None

@@ -20,8 +20,8 @@ _log = structlog.get_logger("inference.kept")
 class KeptFiles:
     """A folder of results by name, each with its SHA-256 in front.
 
-    Any number of processes may share it: a file appears whole or not at all, and who writes the
-    same name last wins with the same content. Nothing here raises for what the disk does: a file
+    Any number of processes may share it: a file appears whole or not at all, and who writes a name
+    last wins. Nothing here raises for what the disk does: a file
     that cannot be read is made anew, one that cannot be written is not kept.
     """
 
