@@ -129,6 +129,16 @@ def _figures(found: Comparison, plan: Plan, runtime: str) -> list[Figure]:
             is_guarded=True,
         ),
     ]
+    waits = found.full.latencies
+    figures.append(
+        Figure(
+            id="P2",
+            name=f"p99 of {SEARCH} / p99 of {default}, {CALLERS} callers",
+            value=waits[SEARCH].p99 / waits[default].p99,
+            unit="ratio",
+            better="lower",
+        )
+    )
     if SEARCH_BY_ONNXRUNTIME in rates.values:
         figures.append(_ratio(rates, SEARCH_BY_ONNXRUNTIME, default, TARGET_BY_ONNXRUNTIME))
     for ours in (ANALYZE, ANALYZE_FULL):

@@ -47,7 +47,7 @@ class Plan:
     rounds: int
 
 
-_PLANS = {Form.SHORT: Plan(64, 20, 5), Form.FULL: Plan(600, 200, 9)}
+_PLANS = {Form.SHORT: Plan(64, 40, 5), Form.FULL: Plan(600, 200, 9)}
 
 
 def measure(form: Form, world: World) -> Result:
