@@ -126,7 +126,8 @@ def _figures(found: Comparison, plan: Plan, runtime: str) -> list[Figure]:
             unit="ratio",
             target=TARGET_P99,
             better="lower",
-            is_guarded=True,
+            # Three seconds of the slower side are some 40 requests: no p99 to fail a build for.
+            is_guarded=plan.has_all,
         ),
     ]
     waits = found.full.latencies
