@@ -13,6 +13,7 @@ from edge.use_cases.model import FaceAnalyzer
 from edge.use_cases.read import ReadPhotos
 from edge.use_cases.remove import RemovePhotos
 from edge.use_cases.search import SearchPhotos
+from edge.use_cases.spaces import Spaces
 from edge.use_cases.sweep import Sweep
 from storage.errors import RecordsUnavailable
 from storage.open import Stores
@@ -25,6 +26,7 @@ class Services:
     faces: FaceAnalyzer
     stores: Stores
     sweep: Sweep
+    spaces: Spaces
     keys: KeyRing
     search: SearchPhotos
     enrol: EnrolPhoto

@@ -15,7 +15,6 @@ from edge.jobs import JobHandler, JobWorker, Progress
 from edge.services import lease_owner
 from edge.use_cases.check import CheckBase
 from edge.use_cases.missing_vectors import MissingVectors
-from edge.use_cases.spaces import Spaces
 from storage.errors import StorageError
 from storage.vectors.resident import ResidentVectorStore
 
@@ -67,7 +66,7 @@ async def restore_vectors(services: Services, *, retry_seconds: float = _RETRY_S
     )
     while True:
         try:
-            active = await Spaces(stores.vectors, stores.records).active()
+            active = await services.spaces.active()
             if active is not None:
                 checked = await missing(active, repair=True, progress=_to_nobody)
                 _log.info(

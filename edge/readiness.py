@@ -13,7 +13,6 @@ from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
 from edge.problems import REINDEX
 from edge.schemas.operations import DependencyAnswer, ReadyAnswer
-from edge.use_cases.spaces import Spaces
 from storage.errors import EmbeddingSpaceMismatch, StorageError
 
 _DEPENDENCIES = ("inference", "vectors", "records", "photos")
@@ -68,8 +67,7 @@ class Readiness:
         if all(dependencies[name].state == "ok" for name in ("inference", "records")):
 
             async def same_space() -> None:
-                spaces = Spaces(stores.vectors, stores.records)
-                await spaces.check(await services.faces.model())
+                await services.spaces.check(await services.faces.model())
 
             dependencies["inference"] = await self._state("inference", same_space)
         broken = [name for name, state in dependencies.items() if state.state != "ok"]

@@ -22,7 +22,6 @@ from edge.services import build_services
 from edge.settings import EdgeSettings
 from edge.stopping import stop_signal, unless
 from edge.use_cases.model import FaceAnalyzer
-from edge.use_cases.spaces import Spaces
 from edge.workers.worker import Worker
 from storage.errors import EmbeddingSpaceMismatch, StoreUnavailable
 from storage.open import Stores, open_stores
@@ -148,7 +147,7 @@ async def _wait_for_stores(backend: Backend, error: StoreUnavailable) -> None:
 async def _open_space(services: Services, backend: Backend) -> None:
     """Read the active space into memory, where memory answers for it."""
     stores = services.stores
-    active = await Spaces(stores.vectors, stores.records).active()
+    active = await services.spaces.active()
     if active is None:
         return
     telling = asyncio.create_task(_tell_filling(stores, backend))
@@ -170,7 +169,6 @@ async def _tell_filling(stores: Stores, backend: Backend) -> None:
 
 
 async def _check_pack(faces: FaceAnalyzer, services: Services) -> None:
-    stores = services.stores
     try:
         async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
             model = await faces.model()
@@ -179,7 +177,7 @@ async def _check_pack(faces: FaceAnalyzer, services: Services) -> None:
         _log.warning("inference_away", cause=str(error) or type(error).__name__)
         return
     try:
-        await Spaces(stores.vectors, stores.records).check(model)
+        await services.spaces.check(model)
     except EmbeddingSpaceMismatch as error:
         raise StartRefused(
             f"the base holds {error.found}, but inference runs {error.wanted}. {REINDEX}"

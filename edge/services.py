@@ -13,6 +13,7 @@ from edge.use_cases.model import FaceAnalyzer
 from edge.use_cases.read import ReadPhotos
 from edge.use_cases.remove import RemovePhotos
 from edge.use_cases.search import SearchPhotos, SearchSettings
+from edge.use_cases.spaces import Spaces
 from edge.use_cases.sweep import Sweep, SweepSettings
 from storage.open import Stores
 
@@ -30,6 +31,7 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
     """Everything the routes call."""
     faces = TimedFaces(faces)
     vectors, records, photos = stores.vectors, stores.records, stores.photos
+    spaces = Spaces(vectors, records)
     sweep = Sweep(
         records,
         vectors,
@@ -46,16 +48,18 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
         faces=faces,
         stores=stores,
         sweep=sweep,
+        spaces=spaces,
         keys=KeyRing(api_key, records),
         search=SearchPhotos(
             faces,
             vectors,
             records,
             SearchSettings(faces=settings.search_faces, look=settings.search_look),
+            spaces=spaces,
         ),
-        enrol=EnrolPhoto(faces, vectors, records, photos, sweep=sweep),
-        detect=DetectFaces(faces, vectors, records, photos, sweep=sweep),
-        add_face=AddFace(faces, vectors, records, photos, sweep=sweep),
+        enrol=EnrolPhoto(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
+        detect=DetectFaces(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
+        add_face=AddFace(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
         remove=RemovePhotos(records, sweep),
         read=ReadPhotos(records, photos),
     )

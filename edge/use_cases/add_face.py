@@ -41,12 +41,13 @@ class AddFace:
         photos: PhotoStore,
         *,
         sweep: Sweep | None = None,
+        spaces: Spaces | None = None,
     ) -> None:
         self._faces = faces
         self._vectors = vectors
         self._records = records
         self._photos = photos
-        self._spaces = Spaces(vectors, records)
+        self._spaces = spaces or Spaces(vectors, records)
         self._pending = PendingRevisions(records, photos, sweep)
         self._sweep = sweep
 

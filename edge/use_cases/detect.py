@@ -28,10 +28,11 @@ class DetectFaces:
         photos: PhotoStore,
         *,
         sweep: Sweep | None = None,
+        spaces: Spaces | None = None,
     ) -> None:
         self._faces = faces
         self._records = records
-        self._spaces = Spaces(vectors, records)
+        self._spaces = spaces or Spaces(vectors, records)
         self._pending = PendingRevisions(records, photos, sweep)
 
     async def __call__(self, photo: PhotoKey, image: bytes) -> Enrolment:

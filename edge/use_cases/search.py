@@ -54,11 +54,13 @@ class SearchPhotos:
         vectors: VectorStore,
         records: RecordStore,
         settings: SearchSettings | None = None,
+        *,
+        spaces: Spaces | None = None,
     ) -> None:
         self._faces = faces
         self._settings = settings or SearchSettings()
         self._gallery = Gallery(vectors, records)
-        self._spaces = Spaces(vectors, records)
+        self._spaces = spaces or Spaces(vectors, records)
         self._probes = ProbeCache(self._settings.cached_probes, self._settings.cached_seconds)
 
     async def __call__(self, selfie: bytes, query: SearchQuery) -> SearchPage:

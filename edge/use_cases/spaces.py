@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from enum import Enum, auto
+from functools import partial
 
 from edge.use_cases.model import Model
 from storage.errors import EmbeddingSpaceMismatch
@@ -16,8 +19,19 @@ from storage.vectors.port import VectorStore
 _TRUSTED_SECONDS = 5.0
 
 
+class Purpose(Enum):
+    """What a space is needed for."""
+
+    SEARCH = auto()
+    WRITING = auto()
+
+
 class Spaces:
-    """The active space of the base, held against the model that inference answers with."""
+    """The active space of the base, held against the model that inference answers with.
+
+    One for all use cases: what one has found out, the others need not ask. Callers who need the
+    same answer at the same time share one question, and its failure.
+    """
 
     def __init__(
         self,
@@ -31,6 +45,7 @@ class Spaces:
         self._clock = clock
         self._opened: set[SpaceId] = set()
         self._trusted: tuple[SpaceId, float] | None = None
+        self._asking: dict[tuple[Purpose, Model], asyncio.Task[bool]] = {}
 
     async def for_writing(self, model: Model) -> SpaceId:
         """The model's space, ready for additions; the first one of a base becomes its active one.
@@ -39,11 +54,7 @@ class Spaces:
         its pack. Raises EmbeddingSpaceMismatch if the base holds faces of another space.
         """
         if not self._is_trusted(model):
-            active = await self.active()
-            if active is None or (active.id != model.space_id and await self._is_empty()):
-                active = await self._activate(model, after=active)
-            self._ensure_same(active, model)
-            await self._trust(model)
+            await self._together(Purpose.WRITING, model, self._ready_for_writing)
         return model.space_id
 
     async def for_search(self, model: Model) -> bool:
@@ -53,10 +64,7 @@ class Spaces:
         """
         if self._is_trusted(model):
             return True
-        if not await self._holds_faces_of(model):
-            return False
-        await self._trust(model)
-        return True
+        return await self._together(Purpose.SEARCH, model, self._ready_for_search)
 
     async def check(self, model: Model) -> None:
         """Raise EmbeddingSpaceMismatch if the base holds faces of another space. Asks the records
@@ -70,6 +78,35 @@ class Spaces:
         # the first by id is it for everybody.
         active = [space for space in await self._records.spaces() if space.state is _ACTIVE]
         return min(active, key=lambda space: space.id, default=None)
+
+    async def _ready_for_writing(self, model: Model) -> bool:
+        active = await self.active()
+        if active is None or (active.id != model.space_id and await self._is_empty()):
+            active = await self._activate(model, after=active)
+        self._ensure_same(active, model)
+        await self._trust(model)
+        return True
+
+    async def _ready_for_search(self, model: Model) -> bool:
+        if not await self._holds_faces_of(model):
+            return False
+        await self._trust(model)
+        return True
+
+    async def _together(
+        self, purpose: Purpose, model: Model, ask: Callable[[Model], Coroutine[None, None, bool]]
+    ) -> bool:
+        """The answer to whoever asks for it now; a caller who goes stops nothing."""
+        asking = self._asking.get((purpose, model))
+        if asking is None:
+            asking = self._asking[purpose, model] = asyncio.create_task(ask(model))
+            asking.add_done_callback(partial(self._asked, purpose, model))
+        return await asyncio.shield(asking)
+
+    def _asked(self, purpose: Purpose, model: Model, asking: asyncio.Task[bool]) -> None:
+        del self._asking[purpose, model]
+        if not asking.cancelled():
+            asking.exception()  # perhaps nobody is left to be told
 
     async def _holds_faces_of(self, model: Model) -> bool:
         """False: the base is empty. Raises EmbeddingSpaceMismatch."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from edge.use_cases.spaces import Spaces, model_of
@@ -43,6 +45,33 @@ async def test_a_space_is_asked_for_once_in_a_while_and_opened_once(base: Base) 
     await spaces.for_search(MODEL)
     assert base.record_steps.calls == ["spaces"]
     assert base.vector_steps.calls.count("open_space") == 1
+
+
+async def test_callers_at_the_same_time_share_one_question(base: Base) -> None:
+    spaces = Spaces(base.vectors, base.records)
+    await spaces.for_writing(MODEL)
+    spaces = Spaces(base.vectors, base.records)
+    base.record_steps.calls.clear()
+
+    gone, *stay = (asyncio.create_task(spaces.for_search(MODEL)) for _ in range(5))
+    await asyncio.sleep(0)  # all of them have asked
+    gone.cancel()
+
+    assert await asyncio.gather(*stay) == [True] * 4
+    assert base.record_steps.calls == ["spaces"]
+
+
+async def test_callers_at_the_same_time_share_a_failure_and_those_after_do_not(base: Base) -> None:
+    spaces = Spaces(base.vectors, base.records)
+    await base.enrol(key("IMG_1"), photo_of("anna"))
+    base.record_steps.before["spaces"] = failing(RecordsUnavailable("away"))
+
+    together = [spaces.for_search(MODEL) for _ in range(3)]
+    outcomes = await asyncio.gather(*together, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [RecordsUnavailable] * 3
+    base.record_steps.before.clear()
+    assert await spaces.for_search(MODEL)
 
 
 async def test_a_space_that_could_not_be_opened_is_opened_the_next_time(base: Base) -> None:
