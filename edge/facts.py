@@ -25,10 +25,13 @@ class RequestFacts:
     """The error code of the answer."""
     stage_seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    answered: float | None = None
+    """time.perf_counter() when the answer was complete, if more of the body was read after it."""
 
     @property
     def elapsed_seconds(self) -> float:
-        return time.perf_counter() - self.started
+        """From arrival until the answer was complete, or until now."""
+        return (self.answered or time.perf_counter()) - self.started
 
 
 # For whoever is called by a route and knows no scope; None: no request (the sweep, a job).

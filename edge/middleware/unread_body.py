@@ -8,9 +8,12 @@ moment, then close.
 from __future__ import annotations
 
 import asyncio
+import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge.facts import facts_of
 
 MAX_DRAINED_BYTES = 1024 * 1024
 MAX_DRAIN_SECONDS = 0.2
@@ -46,6 +49,7 @@ class UnreadBody:
                 # The answer is complete for the client by its Content-Length; the server closes
                 # the connection at the end of the body, which waits until after the drain.
                 await send({**message, "more_body": True})
+                facts_of(scope).answered = time.perf_counter()
                 await _drain(note_end)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 

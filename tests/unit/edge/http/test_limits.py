@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -105,6 +106,10 @@ async def test_a_body_that_stalls_is_not_waited_for(small: Edge) -> None:
     async with asyncio.timeout(2):  # draining takes 200 ms
         await small.app(scope, receive, send)
     assert len(sent) == 3
+    # The answer was there long before.
+    metrics = (await small.client.get("/metrics")).text
+    (took,) = re.findall(r'edge_request_seconds_sum{.*status="401"} (\S+)', metrics)
+    assert float(took) < 0.15
 
 
 async def test_an_answered_request_keeps_its_connection(edge: Edge) -> None:
