@@ -38,7 +38,7 @@ class LookPolicy:
     """Of two detections of different looks; above it they are one face. InsightFace's figure."""
     clear_margin: float = 0.1
     """An early stop needs a counted face whose score is at least this much above the limit."""
-    clear_pixels: float = 32.0
+    clear_pixels: float = 48.0
     """… and at least so large, in pixels of the finest look taken: below that its landmarks are
     coarse, and a person further back may be too small to be seen at all."""
     contested_from: float = 0.8
