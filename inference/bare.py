@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import cv2
+
 from inference.models.find import find_pack
 from inference.models.pack import expect_dim, load_pack
 from inference.pipeline.decode import read_header
@@ -114,6 +116,7 @@ def open_bare(settings: Settings | None = None) -> list[BareEngine]:
         StartError: no such pack, a damaged one, or a runtime or device that cannot be had.
     """
     settings = settings or load_settings()
+    cv2.setNumThreads(1)  # as the server has it
     pack = load_pack(find_pack(settings.pack, settings.models_dir))
     expect_dim(pack, settings.expect_dim)
     sessions = open_sessions(pack, settings)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import structlog
 
@@ -93,6 +94,8 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
         StartError: no such pack, a damaged one, another dim, or a device that cannot be had.
     """
     metrics = metrics or Metrics()
+    # The photos side by side are the parallelism: threads of OpenCV's own would only get in the way.
+    cv2.setNumThreads(1)
     pack = await asyncio.to_thread(_open_pack, settings)
     sessions = await asyncio.to_thread(open_sessions, pack, settings)
     detectors = DetectorFactory(
