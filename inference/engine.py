@@ -94,7 +94,7 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
         StartError: no such pack, a damaged one, another dim, or a device that cannot be had.
     """
     metrics = metrics or Metrics()
-    # The photos side by side are the parallelism: threads of OpenCV's own would only get in the way.
+    # Photos side by side are the parallelism: threads of OpenCV's own would only get in the way.
     cv2.setNumThreads(1)
     pack = await asyncio.to_thread(_open_pack, settings)
     sessions = await asyncio.to_thread(open_sessions, pack, settings)
