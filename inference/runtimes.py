@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-import structlog
-
 from inference.errors import ModelFault, PackError, StartError
 from inference.models.graphs import DetectorGraph, RecogniserGraph
 from inference.models.pack import Pack
@@ -23,8 +21,6 @@ from inference.sessions.cpu import Cpu, read_cpu
 from inference.sessions.kept import KeptFiles
 from inference.sessions.session import SessionFactory
 from inference.settings import Settings
-
-_log = structlog.get_logger("inference.runtimes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,8 @@ def _openvino(pack: Pack, settings: Settings, precision: Precision, cpu: Cpu) ->
             f"OpenVINO is installed, but cannot be imported ({error}); "
             "set INFERENCE_RUNTIME=onnxruntime"
         ) from error
-    kept = None if settings.cache_folder is None else KeptFiles(settings.cache_folder)
+    folder = settings.cache_folder
+    kept = None if folder is None else KeptFiles(folder / "openvino")
 
     def sessions(graph: DetectorGraph | RecogniserGraph) -> SessionFactory:
         exact, hasty = (

@@ -2,6 +2,10 @@
 
 Same pack, same pixels (decoded once, by us), same score limit; what is compared is everything
 between the pixels and the embedding. docs/accuracy.md explains the differences that are kept.
+
+Asked of onnxruntime, and of OpenVINO in the precision it takes by itself. In bf16 it finds the same
+faces in the same places, but the landmarks of a face that is lying or covered move by a pixel or
+two, and its embedding with them: a few faces may, and none far.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ from inference.pipeline.embed import Recogniser
 from inference.pipeline.faces import DecodeLimits, Detections, FloatArray, Photo
 from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import Look, LookPolicy
-from inference.sessions.onnx import OnnxOptions, OnnxSessions
+from inference.runtimes import open_sessions
+from inference.sessions.choose import Runtime, is_openvino_installed
+from inference.settings import load_settings
 
 insightface_app = pytest.importorskip("insightface.app", reason="parity needs insightface")
 
@@ -32,6 +38,9 @@ MIN_IOU = 0.95
 MAX_LANDMARK_PIXELS = 2.0
 """On the scale of a 640² look."""
 MIN_COSINE = 0.995
+MAX_STRAYS = 1 / 8
+"""Of all faces, in bf16: landmarks or embedding beyond the limits above."""
+MIN_COSINE_OF_STRAYS = 0.98
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,15 @@ class Faces:
 
 
 class Ours:
-    def __init__(self, pack: Pack) -> None:
-        detector, recogniser = pack.detector_graph, pack.recogniser_graph
-        options = OnnxOptions()
-        self._detector = Detector.load(detector, OnnxSessions(detector.model, options))
-        self._recogniser = Recogniser.load(recogniser, OnnxSessions(recogniser.model, options))
+    def __init__(self, pack: Pack, runtime: Runtime) -> None:
+        sessions = open_sessions(pack, load_settings({}, runtime=runtime.value))
+        self._detector = Detector.load(
+            pack.detector_graph, sessions.detector, may_batch=sessions.may_batch
+        )
+        self._recogniser = Recogniser.load(
+            pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
+        )
+        self.is_exact = not self._detector.session.runtime.endswith(" bf16")
 
     def __call__(self, photo: Photo, policy: LookPolicy) -> Faces:
         looks: list[Detections] = []
@@ -81,8 +94,9 @@ class Theirs:
 
 
 @pytest.fixture(scope="module")
-def ours(pack_dir: Path) -> Ours:
-    return Ours(load_pack(pack_dir))
+def ours(pack_dir: Path) -> dict[Runtime, Ours]:
+    here = [Runtime.ONNXRUNTIME, *([Runtime.OPENVINO] if is_openvino_installed() else [])]
+    return {runtime: Ours(load_pack(pack_dir), runtime) for runtime in here}
 
 
 @pytest.fixture(scope="module")
@@ -110,38 +124,55 @@ def photos(shared: Path) -> dict[str, Photo]:
     ],
 )
 def test_every_photo_gives_the_faces_and_embeddings_of_insightface(
-    ours: Ours,
+    ours: dict[Runtime, Ours],
     theirs: Theirs,
     photos: dict[str, Photo],
     det_size: tuple[int, int] | None,
     policy: LookPolicy,
 ) -> None:
     differences: list[str] = []
+    strays: list[str] = []
     compared = 0
     for name, photo in photos.items():
-        expected, found = theirs(photo, det_size), ours(photo, policy)
-        if len(expected.boxes) != len(found.boxes):
-            differences.append(f"{name}: {len(found.boxes)} faces, not {len(expected.boxes)}")
-            continue
-        compared += len(found.boxes)
-        differences += [f"{name}: {text}" for text in _differences(found, expected, photo)]
-    assert compared >= 40, "too few faces to say anything"
+        expected = theirs(photo, det_size)
+        for runtime, look in ours.items():
+            found, where = look(photo, policy), f"{name} on {runtime}"
+            if len(expected.boxes) != len(found.boxes):
+                differences.append(f"{where}: {len(found.boxes)} faces, not {len(expected.boxes)}")
+                continue
+            compared += len(found.boxes)
+            for row, face in enumerate(_pairs(found, expected, photo)):
+                said = f"{where}: face {row}: {face}"
+                if face.iou < MIN_IOU or face.cosine < MIN_COSINE_OF_STRAYS:
+                    differences.append(said)
+                elif face.cosine < MIN_COSINE or face.landmark_pixels > MAX_LANDMARK_PIXELS:
+                    (differences if look.is_exact else strays).append(said)
+    assert compared >= 40 * len(ours), "too few faces to say anything"
     assert not differences, "\n".join(differences)
+    assert len(strays) <= MAX_STRAYS * compared / len(ours), "\n".join(strays)
 
 
-def _differences(found: Faces, expected: Faces, photo: Photo) -> Iterator[str]:
+@dataclass(frozen=True)
+class Pair:
+    """One face as two programs see it."""
+
+    iou: float
+    landmark_pixels: float
+    """The largest distance, on the scale of a 640² look."""
+    cosine: float
+
+
+def _pairs(found: Faces, expected: Faces, photo: Photo) -> Iterator[Pair]:
     to_640 = 640 / max(photo.width, photo.height)
     for row, box in enumerate(expected.boxes):
         ious = [_iou(box, other) for other in found.boxes]
         best = int(np.argmax(ious))
-        if ious[best] < MIN_IOU:
-            yield f"face {row}: IoU {ious[best]:.4f}"
         distances = np.linalg.norm(found.landmarks[best] - expected.landmarks[row], axis=1)
-        if distances.max() * to_640 > MAX_LANDMARK_PIXELS:
-            yield f"face {row}: landmarks {distances.max() * to_640:.2f} px apart"
-        cosine = float(found.embeddings[best] @ expected.embeddings[row])
-        if cosine < MIN_COSINE:
-            yield f"face {row}: cosine {cosine:.5f}"
+        yield Pair(
+            iou=ious[best],
+            landmark_pixels=float(distances.max() * to_640),
+            cosine=float(found.embeddings[best] @ expected.embeddings[row]),
+        )
 
 
 def _iou(one: FloatArray, other: FloatArray) -> float:
