@@ -21,8 +21,8 @@ from bench.kit.figures import Figure
 from bench.kit.processes import start_inference
 from bench.kit.result import Form, Result, Table
 from bench.kit.world import World, main
+from bench.search.filled import fill, stub
 from bench.start.edge_start import EdgeStart, start_once
-from bench.start.filled import fill, stub
 
 ROUNDS = {Form.SHORT: 5, Form.FULL: 9}
 FACES = 10_000
@@ -37,13 +37,14 @@ def measure(form: Form, world: World) -> Result:
     inference: list[float] = []
     empty: list[EdgeStart] = []
     filled: list[EdgeStart] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, stub(world) as target:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, stub(world) as inference_stub:
         at = Path(folder)
+        target = inference_stub.target
         bytecode: dict[str, Setting] = {
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": at / "bytecode",
         }
-        fill(world, target, at / "filled", FACES)
+        fill(world, inference_stub, at / "filled", FACES, people=FACES)
         for number in range(-1, ROUNDS[form]):
             with start_inference(world, **bytecode) as service:
                 seconds = service.seconds_to_serving
