@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -180,11 +181,19 @@ class TestStarts:
             assert server.ready["unix_socket"] == str(path)
             assert len(analyze(stub, [portrait])[0].faces) == 1
 
-    def test_the_line_that_says_serving_says_what_is_served(self, pack_dir: Path) -> None:
-        with start_inference(pack_dir) as server:
+    @pytest.mark.parametrize(
+        ("runtime", "provider"), [("onnxruntime", "CPUExecutionProvider"), ("openvino", "CPU")]
+    )
+    def test_the_line_that_says_serving_says_what_is_served(
+        self, pack_dir: Path, runtime: str, provider: str
+    ) -> None:
+        if find_spec(runtime) is None:
+            pytest.skip(f"needs {runtime}")
+        with start_inference(pack_dir, RUNTIME=runtime) as server:
             assert server.ready["pack"] == pack_dir.name
             assert server.ready["device"] == "cpu"
-            assert server.ready["providers"] == ["CPUExecutionProvider"]
+            assert str(server.ready["runtime"]).startswith(f"{runtime} ")
+            assert server.ready["providers"] == [provider]
             assert {"version", "space_id", "dim", "licence", "address"} <= set(server.ready)
 
 

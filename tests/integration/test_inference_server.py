@@ -121,8 +121,12 @@ class TestModelInfo:
         assert info.model.space_id == server.ready["space_id"]
         assert len(info.digest) == 64
         assert [network.role for network in info.networks] == ["detector", "recogniser"]
-        assert all(network.providers == ["CPUExecutionProvider"] for network in info.networks)
-        assert all(network.batched for network in info.networks)
+        assert {network.runtime for network in info.networks} == {server.ready["runtime"]}
+        is_onnxruntime = str(server.ready["runtime"]).startswith("onnxruntime ")
+        for network in info.networks:
+            assert network.providers == server.ready["providers"]
+            assert network.devices == ["cpu"]
+            assert network.batched is is_onnxruntime, "OpenVINO gains nothing from batches"
         assert info.limits.max_items == 16
         assert list(info.look_sizes) == server.ready["look_sizes"] != []
 

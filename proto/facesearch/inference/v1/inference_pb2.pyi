@@ -940,12 +940,18 @@ class Network(_message.Message):
     sha256: _builtins.str
     """SHA-256 of the file, 64 hex digits."""
     runtime: _builtins.str
-    """The runtime that runs it, such as "onnxruntime 1.31.1"."""
+    """The runtime that runs it, such as "onnxruntime 1.31.1"; of OpenVINO also the precision, such as
+    "openvino 2026.4.1 bf16".
+    """
     batched: _builtins.bool
-    """Whether several images run in one pass. False: the export does not allow it, images run singly."""
+    """Whether several images run in one pass. False: singly, because the export does not allow it or
+    the runtime gains nothing from it.
+    """
     @_builtins.property
     def providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The runtime's execution providers in use, such as "CPUExecutionProvider"."""
+        """The runtime's execution providers in use, such as "CPUExecutionProvider"; of OpenVINO its
+        device, "CPU".
+        """
 
     @_builtins.property
     def devices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
