@@ -45,7 +45,7 @@ queries = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     gallery=st.sampled_from([LARGE, SMALL]),
     together=st.lists(queries, min_size=FROM_PROBES, max_size=33),
@@ -58,6 +58,7 @@ def test_together_each_gets_what_it_would_get_alone(
     assert answers == [gallery.search([query])[0] for query in together]
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     dim=st.sampled_from([1, 3, 61, 128, 512, 2_048]),
     rows=st.integers(1, 300),
@@ -72,11 +73,11 @@ def test_close_scores_are_within_the_slack(dim: int, rows: int, probes: int, see
 
     assert close.shape == (probes, rows)
     assert np.abs(close - exact_scores(units, others)).max() <= slack_of(dim)
-    assert np.abs(close - others.astype(np.float64) @ units.astype(np.float64).T).max() <= (
-        slack_of(dim) / 2
-    )
+    precise = np.clip(others.astype(np.float64) @ units.astype(np.float64).T, -1.0, 1.0)
+    assert np.abs(close - precise).max() <= slack_of(dim) / 2
 
 
+@settings(deadline=None)
 @given(
     scores=st.lists(st.sampled_from([0.0, 0.25, 0.26, 0.2601, 0.5, 0.501]), max_size=30),
     errors=st.lists(st.floats(-1, 1), min_size=30, max_size=30),
