@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from contextlib import AsyncExitStack
@@ -46,6 +47,10 @@ async def serve(settings: Settings) -> None:
         _log.info("listening", port=port)
         engine = await stack.enter_async_context(open_engine(settings, metrics))
         if not stop.is_set():
+            # Modules and networks stay: without this each full collection stops all calls while it
+            # looks at them.
+            gc.collect()
+            gc.freeze()
             service.open(engine)
             await _say(status, health_pb2.HealthCheckResponse.SERVING)
             _log.info("serving", **_facts(settings, engine.info, port))
