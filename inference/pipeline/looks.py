@@ -40,7 +40,8 @@ class LookPolicy:
     """An early stop needs a counted face whose score is at least this much above the limit."""
     clear_pixels: float = 48.0
     """… and at least so large, in pixels of the finest look taken: below that its landmarks are
-    coarse, and a person further back may be too small to be seen at all."""
+    coarse, and a person further back may be too small to be seen at all. For the same reason a look
+    that has fewer pixels of a face gives way to one that has more, whatever their scores."""
     contested_from: float = 0.8
     """… and no other face of at least this fraction of the largest one's size: of two nearly equal
     faces the next look may find the other one larger, and then another person is embedded."""
@@ -78,12 +79,24 @@ class LookPolicy:
         ascending = np.sort(sizes)
         return len(sizes) == 1 or bool(ascending[-2] < self.contested_from * ascending[-1])
 
-    def merge(self, looks: Sequence[Detections]) -> Detections:
-        """What several looks at one photo show together, best score first."""
+    def merge(
+        self, looks: Sequence[Detections], scales: Sequence[float] | None = None
+    ) -> Detections:
+        """What several looks at one photo show together, best score first.
+
+        scales: of each look, its pixels per pixel of the photo frame. Of a face that several looks
+        see, the best score among those with pixels enough of it (`clear_pixels`) stays. None: the
+        best score, as InsightFace has it.
+        """
         boxes = np.concatenate([look.boxes for look in looks])
         landmarks = np.concatenate([look.landmarks for look in looks])
         scores = np.concatenate([look.scores for look in looks])
-        kept = suppress(boxes, scores, self.max_iou)
+        ranks = scores
+        if scales is not None:
+            of_each = np.repeat(np.asarray(scales, np.float32), [len(look) for look in looks])
+            ranks = scores - (sizes_of(boxes) * of_each < self.clear_pixels)
+        kept = suppress(boxes, ranks, self.max_iou)
+        kept = kept[np.argsort(-scores[kept], kind="stable")]
         return Detections(boxes[kept], landmarks[kept], scores[kept])
 
 

@@ -85,10 +85,10 @@ class Walk:
         self, picture: Picture, inputs: Sequence[DetectorInput], looks: Sequence[Detections]
     ) -> Sight:
         """inputs: of all rounds so far, at least one; looks: what the detector saw on each."""
-        faces = largest_first(self.policy.merge(looks))
+        scales = [one.scale for one in inputs]
+        faces = largest_first(self.policy.merge(looks, scales))
         counts = counted(faces, picture.width, picture.height, self.options.counting)
-        finest = max(one.scale for one in inputs)
-        is_clear = self.policy.is_clear(faces, counts, self.options.min_score, finest)
+        is_clear = self.policy.is_clear(faces, counts, self.options.min_score, max(scales))
         return Sight(faces, counts, is_clear)
 
     def judge(self, picture: Picture, sight: Sight) -> list[Judged]:

@@ -62,6 +62,19 @@ def test_a_face_that_several_looks_see_is_one_face_the_best_of_them() -> None:
     assert merged.boxes[0].tolist() == [102, 101, 203, 202]
 
 
+def test_a_look_with_too_few_pixels_of_a_face_gives_way_to_one_with_enough() -> None:
+    coarse, fine = (100, 100, 200, 200, 0.9), (102, 101, 203, 202, 0.7)
+    policy = LookPolicy(clear_pixels=48.0)
+
+    both = policy.merge([seen(coarse), seen(fine)], scales=[0.47, 0.94])
+    enough = policy.merge([seen(coarse), seen(fine)], scales=[0.48, 0.96])
+    alone = policy.merge([seen(coarse), seen()], scales=[0.47, 0.94])
+
+    assert both.boxes.tolist() == [[102, 101, 203, 202]]
+    assert enough.boxes.tolist() == [[100, 100, 200, 200]]
+    assert alone.boxes.tolist() == [[100, 100, 200, 200]]
+
+
 def test_looks_that_see_nothing_merge_to_nothing() -> None:
     assert len(LookPolicy().merge([seen(), seen()])) == 0
 
