@@ -43,8 +43,9 @@ class LookPolicy:
     coarse, and a person further back may be too small to be seen at all. For the same reason a look
     that has fewer pixels of a face gives way to one that has more, whatever their scores."""
     contested_from: float = 0.8
-    """… and no other face of at least this fraction of the largest one's size: of two nearly equal
-    faces the next look may find the other one larger, and then another person is embedded."""
+    """… and, where the largest of several is wanted, no other that counts of at least this fraction
+    of its size: of two nearly equal faces the next look may find the other one larger, and then
+    another person is embedded."""
 
     def __post_init__(self) -> None:
         if not self.looks:
@@ -64,20 +65,31 @@ class LookPolicy:
         return replace(self, looks=(Look(size),))
 
     def is_clear(
-        self, detections: Detections, counts: Flags, min_score: float, scale: float
+        self,
+        detections: Detections,
+        counts: Flags,
+        min_score: float,
+        scale: float,
+        *,
+        is_single: bool,
     ) -> bool:
         """Whether a search may stop looking: what these looks show together is good enough.
 
         counts: (n,), which of the detections count. min_score: the call's score limit. scale: of
-        the finest look taken, its pixels per pixel of the photo frame.
+        the finest look taken, its pixels per pixel of the photo frame. is_single: a face is wanted
+        only if it is the only one that counts, so which of two is the larger does not matter.
         """
         enough = min(min_score + self.clear_margin, 1.0)
         sizes = sizes_of(detections.boxes)
         is_sure = (detections.scores >= enough) & (sizes * scale >= self.clear_pixels)
         if not (is_sure & counts).any():
             return False
-        ascending = np.sort(sizes)
-        return len(sizes) == 1 or bool(ascending[-2] < self.contested_from * ascending[-1])
+        ascending = np.sort(sizes[counts])
+        return (
+            is_single
+            or len(ascending) == 1
+            or bool(ascending[-2] < self.contested_from * ascending[-1])
+        )
 
     def merge(
         self, looks: Sequence[Detections], scales: Sequence[float] | None = None

@@ -88,7 +88,13 @@ class Walk:
         scales = [one.scale for one in inputs]
         faces = largest_first(self.policy.merge(looks, scales))
         counts = counted(faces, picture.width, picture.height, self.options.counting)
-        is_clear = self.policy.is_clear(faces, counts, self.options.min_score, max(scales))
+        is_clear = self.policy.is_clear(
+            faces,
+            counts,
+            self.options.min_score,
+            max(scales),
+            is_single=self.options.embed is EmbedMode.SINGLE,
+        )
         return Sight(faces, counts, is_clear)
 
     def judge(self, picture: Picture, sight: Sight) -> list[Judged]:

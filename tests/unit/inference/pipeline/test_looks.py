@@ -145,20 +145,30 @@ def test_prominence_goes_by_the_largest_face_that_counts() -> None:
     assert counts([huge_but_outside, (500, 500, 600, 600, 0.9)], rule) == [False, True]
 
 
-def test_a_look_is_clear_with_a_sure_face_that_counts() -> None:
+def is_clear(*faces: Face, is_single: bool = False) -> bool:
+    found = seen(*faces)
+    counts = counted(found, 1000, 1000, Counting())
     policy = LookPolicy(clear_margin=0.1)
-    face = (100.0, 100.0, 300.0, 300.0)
+    return policy.is_clear(found, counts, 0.5, scale=0.32, is_single=is_single)
 
-    def is_clear(*faces: Face) -> bool:
-        found = seen(*faces)
-        return policy.is_clear(found, counted(found, 1000, 1000, Counting()), 0.5, scale=0.32)
+
+def test_a_look_is_clear_with_a_sure_face_that_counts() -> None:
+    face = (100.0, 100.0, 300.0, 300.0)
 
     assert is_clear((*face, 0.61))
     assert not is_clear((*face, 0.59))
     assert not is_clear()
     assert not is_clear((0, 0, 20, 20, 0.9))
     assert is_clear((*face, 0.8), (500, 500, 650, 650, 0.8))
-    assert not is_clear((*face, 0.8), (500, 500, 680, 680, 0.55))
+
+
+def test_two_nearly_equal_faces_are_not_clear_if_the_larger_one_is_wanted() -> None:
+    face, nearly_equal = (100.0, 100.0, 300.0, 300.0, 0.8), (500.0, 500.0, 680.0, 680.0, 0.55)
+    mostly_outside = (-150.0, 500.0, 30.0, 680.0, 0.8)
+
+    assert not is_clear(face, nearly_equal)
+    assert is_clear(face, nearly_equal, is_single=True)
+    assert is_clear(face, mostly_outside)
 
 
 def test_faces_come_largest_first_and_equal_ones_by_score_then_from_the_left() -> None:
@@ -181,5 +191,5 @@ def test_a_face_is_clear_only_if_the_finest_look_has_pixels_enough_of_it() -> No
     found = seen((100.0, 100.0, 300.0, 250.0, 0.9))
     counts = counted(found, 1000, 1000, Counting())
 
-    assert policy.is_clear(found, counts, 0.5, scale=32 / 200)
-    assert not policy.is_clear(found, counts, 0.5, scale=31 / 200)
+    assert policy.is_clear(found, counts, 0.5, scale=32 / 200, is_single=True)
+    assert not policy.is_clear(found, counts, 0.5, scale=31 / 200, is_single=True)
