@@ -7,27 +7,31 @@ and its batches must give the same faces and embeddings.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
+import numpy as np
 
 from inference.models.find import find_pack
 from inference.models.pack import expect_dim, load_pack
+from inference.pipeline.analyze import EmbeddedFace, decode_crop
 from inference.pipeline.decode import read_header
 from inference.pipeline.detect import Detector
 from inference.pipeline.embed import Recogniser
 from inference.pipeline.faces import (
+    CROP_SIZE,
     Analysis,
     AnalyzeOptions,
     DecodeLimits,
     Detections,
     EmbedMode,
     FloatArray,
+    Photo,
     Pixels,
     Region,
     StageSeconds,
 )
-from inference.pipeline.letterbox import DetectorInput
+from inference.pipeline.letterbox import DetectorInput, letterbox
 from inference.pipeline.looks import Look, LookPolicy
 from inference.pipeline.picture import Picture
 from inference.pipeline.walk import Sight, Walk
@@ -62,22 +66,31 @@ class BareEngine:
         self._may_reduce = may_reduce
 
     def analyze(
-        self, data: bytes, options: AnalyzeOptions, region: Region | None = None
+        self,
+        data: bytes,
+        options: AnalyzeOptions,
+        region: Region | None = None,
+        *,
+        check: Callable[[], None] = lambda: None,
     ) -> Analysis:
         """What an encoded image shows, as `Analyzer.analyze` says it.
 
-        region: look only there; None: everywhere. Raises ItemError.
+        region: look only there; None: everywhere. check: called between stages; may raise. Raises
+        ItemError.
         """
         picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
         walk = Walk(self._looks, options, region)
         started = time.perf_counter()
-        sight = self._look(walk, picture)
+        sight = self._look(walk, picture, check)
         looked = time.perf_counter()
         decoded_for_looks = picture.decode_seconds
+        check()
         judged = walk.judge(picture, sight)
         aligned = time.perf_counter()
         decoded_for_crops = picture.decode_seconds - decoded_for_looks
         chosen = walk.to_embed(sight)
+        if chosen:
+            check()
         vectors = self._embed([judged[face].crop for face in chosen])
         seconds = StageSeconds(
             decode=picture.decode_seconds,
@@ -87,13 +100,35 @@ class BareEngine:
         )
         return walk.answer(picture, sight, judged, dict(zip(chosen, vectors, strict=True)), seconds)
 
-    def _look(self, walk: Walk, picture: Picture) -> Sight:
+    def embed_face(
+        self, data: bytes, landmarks: FloatArray, *, check: Callable[[], None] = lambda: None
+    ) -> EmbeddedFace:
+        """As `Analyzer.embed_face`. check: called between stages; may raise. Raises ItemError."""
+        picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
+        crop = picture.crops([landmarks])[0]
+        check()
+        return EmbeddedFace(self._embed([crop])[0], crop)
+
+    def embed_crop(self, data: bytes) -> EmbeddedFace:
+        """As `Analyzer.embed_crop`. Raises ItemError."""
+        crop = decode_crop(data, self._limits)
+        return EmbeddedFace(self._embed([crop])[0], crop)
+
+    def warm_up(self) -> None:
+        """Run both networks once at every shape they will see. Raises ModelFault."""
+        for size in self._looks.sizes:
+            blank = np.zeros((size, size, 3), dtype=np.uint8)
+            self._detector.detect([letterbox(Photo(blank, size, size), size)])
+        self._recogniser.embed([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)])
+
+    def _look(self, walk: Walk, picture: Picture, check: Callable[[], None]) -> Sight:
         inputs: list[DetectorInput] = []
         looks: list[Detections] = []
         for number, sizes in enumerate(walk.rounds, start=1):
             new = walk.inputs(picture, sizes)
             inputs += new
             for one in new:
+                check()
                 looks += self._detector.detect([one], walk.options.min_score)
             sight = walk.sight(picture, inputs, looks)
             if sight.is_clear or number == len(walk.rounds):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -13,9 +13,11 @@ import numpy as np
 import structlog
 
 from inference.admission import Admission, Load
+from inference.bare import BareEngine
 from inference.batching import Batcher
 from inference.calls import Call
 from inference.cpu_stage import CpuStage
+from inference.direct import DirectAnalyzer, DirectFactory, PhotoBatcher
 from inference.errors import ItemError, PackError, StartError
 from inference.metrics import Metrics
 from inference.models.find import find_pack
@@ -54,7 +56,9 @@ class ModelInfo:
 class Engine:
     """Photos in, faces and embeddings out, batched across whoever calls."""
 
-    def __init__(self, analyzer: Analyzer, info: ModelInfo, metrics: Metrics) -> None:
+    def __init__(
+        self, analyzer: Analyzer | DirectAnalyzer, info: ModelInfo, metrics: Metrics
+    ) -> None:
         self._analyzer = analyzer
         self._metrics = metrics
         self.info = info
@@ -107,28 +111,14 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
     looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes)).for_fixed_size(
         pack.detector_graph.fixed_size
     )
-    async with (
-        CpuStage(settings.pixel_thread_count, observer=metrics.queue("pixels")) as pixels,
-        Batcher[DetectorWork, Detections](
-            "detector",
-            detectors,
-            workers=settings.session_count,
-            policy=settings.detector_policy,
-            observer=metrics.queue("detector"),
-        ) as detector,
-        Batcher[Pixels, FloatArray](
-            "recogniser",
-            recognisers,
-            workers=settings.session_count,
-            policy=settings.recogniser_policy,
-            observer=metrics.queue("recogniser"),
-        ) as recogniser,
-    ):
+    parts = _Parts(settings, metrics, looks, detectors, recognisers)
+    async with AsyncExitStack() as stack:
         try:
-            await asyncio.gather(
-                detector.warm_up([_blank_look(size) for size in looks.sizes]),
-                recogniser.warm_up([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)]),
-            )
+            analyzer: Analyzer | DirectAnalyzer
+            if settings.has_stages:
+                analyzer = await stack.enter_async_context(_staged(parts))
+            else:
+                analyzer = await stack.enter_async_context(_direct(parts))
         except ItemError as error:
             raise PackError(f"pack {pack.id} in {pack.folder} does not run: {error}") from error
         info = ModelInfo(pack, _made(detectors), _made(recognisers), looks.sizes)
@@ -144,16 +134,81 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
                 "runtime": info.detector.runtime,
             }
         )
-        analyzer = Analyzer(
+        yield Engine(analyzer, info, metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    settings: Settings
+    metrics: Metrics
+    looks: LookPolicy
+    detectors: DetectorFactory
+    recognisers: RecogniserFactory
+
+    @property
+    def limits(self) -> DecodeLimits:
+        return DecodeLimits(self.settings.max_image_bytes, self.settings.max_image_pixels)
+
+    @property
+    def memory(self) -> Admission:
+        return Admission(Load(sys.maxsize, self.settings.decoded_bytes))
+
+
+@asynccontextmanager
+async def _direct(parts: _Parts) -> AsyncIterator[DirectAnalyzer]:
+    """One queue of photos; each goes through all stages on one thread."""
+    settings = parts.settings
+    queue = parts.metrics.queue("photos")
+    factory = DirectFactory(
+        parts.detectors.load,
+        parts.recognisers.load,
+        looks=parts.looks,
+        limits=parts.limits,
+        may_reduce=settings.reduced_decode,
+    )
+    async with PhotoBatcher(
+        "photos", factory, workers=settings.session_count, observer=queue
+    ) as photos:
+        await photos.warm_up([BareEngine.warm_up])
+        yield DirectAnalyzer(
+            photos, limits=parts.limits, memory=parts.memory, on_dropped=queue.dropped
+        )
+
+
+@asynccontextmanager
+async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
+    """A queue for each stage, so that the networks see batches across calls."""
+    settings, metrics = parts.settings, parts.metrics
+    async with (
+        CpuStage(settings.pixel_thread_count, observer=metrics.queue("pixels")) as pixels,
+        Batcher[DetectorWork, Detections](
+            "detector",
+            parts.detectors,
+            workers=settings.session_count,
+            policy=settings.detector_policy,
+            observer=metrics.queue("detector"),
+        ) as detector,
+        Batcher[Pixels, FloatArray](
+            "recogniser",
+            parts.recognisers,
+            workers=settings.session_count,
+            policy=settings.recogniser_policy,
+            observer=metrics.queue("recogniser"),
+        ) as recogniser,
+    ):
+        await asyncio.gather(
+            detector.warm_up([_blank_look(size) for size in parts.looks.sizes]),
+            recogniser.warm_up([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)]),
+        )
+        yield Analyzer(
             pixels=pixels,
             detector=detector,
             recogniser=recogniser,
-            looks=looks,
-            limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
-            memory=Admission(Load(sys.maxsize, settings.decoded_bytes)),
+            looks=parts.looks,
+            limits=parts.limits,
+            memory=parts.memory,
             may_reduce=settings.reduced_decode,
         )
-        yield Engine(analyzer, info, metrics)
 
 
 def _open_pack(settings: Settings) -> Pack:

@@ -66,9 +66,13 @@ class DetectorFactory:
         """How the last one made runs; None: none was made yet."""
 
     def __call__(self) -> DetectorRunner:
+        return DetectorRunner(self.load())
+
+    def load(self) -> Detector:
+        """The detector itself. Raises PackError and DeviceError."""
         detector = Detector.load(self._graph, self._make_session, may_batch=self._may_batch)
         self.running = Running.of(detector.session, batched=detector.batched)
-        return DetectorRunner(detector)
+        return detector
 
 
 class RecogniserFactory:
@@ -85,6 +89,10 @@ class RecogniserFactory:
         """How the last one made runs; None: none was made yet."""
 
     def __call__(self) -> RecogniserRunner:
+        return RecogniserRunner(self.load())
+
+    def load(self) -> Recogniser:
+        """The recogniser itself. Raises PackError and DeviceError."""
         recogniser = Recogniser.load(self._graph, self._make_session, may_batch=self._may_batch)
         self.running = Running.of(recogniser.session, batched=recogniser.batched)
-        return RecogniserRunner(recogniser)
+        return recogniser

@@ -106,13 +106,15 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         le=64,
-        description="Threads that decode, scale and align; empty: one per core and at most 8.",
+        description="Threads that decode, scale and align where stages have queues (max_batch); "
+        "empty: one per core and at most 8.",
     )
     max_batch: int | None = Field(
         default=None,
         ge=1,
         le=256,
-        description="Items in one session run; empty: 1 look and 8 crops, on a GPU 32.",
+        description="Items in one session run, with a queue for each stage; empty: on a CPU no "
+        "batches, each photo goes through all stages on one thread; on a GPU 32.",
     )
     buckets: Annotated[tuple[int, ...] | None, NoDecode] = Field(
         default=None,
@@ -263,6 +265,15 @@ class Settings(BaseSettings):
             return Path.home() / ".cache" / "facesearch"
         except RuntimeError:
             return None  # a user without a home, as in some containers
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether each stage has a queue, and the networks see batches.
+
+        On a GPU, and where batches are asked for; else a photo goes through all stages on one
+        thread.
+        """
+        return self.is_gpu or self.max_batch is not None or bool(self.buckets)
 
     @property
     def session_count(self) -> int:

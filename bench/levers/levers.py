@@ -56,11 +56,11 @@ def levers() -> list[Lever]:
         ),
         Lever(
             "decoding on every core instead of one",
-            {"INFERENCE_PIXEL_THREADS": 1},
-            {"INFERENCE_PIXEL_THREADS": cores},
+            {"INFERENCE_MAX_BATCH": 1, "INFERENCE_PIXEL_THREADS": 1},
+            {"INFERENCE_MAX_BATCH": 1, "INFERENCE_PIXEL_THREADS": cores},
         ),
-        Lever("batches of crops instead of single ones", {"INFERENCE_MAX_BATCH": 1}),
-        Lever("batches of up to 8 looks", {}, {"INFERENCE_MAX_BATCH": 8}),
+        Lever("a thread for each photo instead of a queue a stage", {"INFERENCE_MAX_BATCH": 1}),
+        Lever("batches of up to 8", {"INFERENCE_MAX_BATCH": 1}, {"INFERENCE_MAX_BATCH": 8}),
         Lever(
             "waiting 5 ms for a fuller batch",
             {"INFERENCE_MAX_BATCH": 8},

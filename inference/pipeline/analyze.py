@@ -58,6 +58,17 @@ class EmbeddedFace:
     """(112, 112, 3)."""
 
 
+def decode_crop(data: bytes, limits: DecodeLimits) -> Pixels:
+    """An encoded image that is an aligned crop, (112, 112, 3). Raises ItemError."""
+    header = read_header(data, limits)
+    if (header.width, header.height) != (CROP_SIZE, CROP_SIZE):
+        raise InvalidCrop(
+            f"an aligned crop has {CROP_SIZE}×{CROP_SIZE} pixels, this one "
+            f"{header.width}×{header.height}"
+        )
+    return decode(data, limits).pixels
+
+
 DetectorBatcher = Batcher[DetectorWork, Detections]
 RecogniserBatcher = Batcher[Pixels, FloatArray]
 
@@ -121,14 +132,8 @@ class Analyzer:
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
         """The embedding of an encoded image that is an aligned crop. Raises ItemError, Dropped."""
-        header = read_header(data, self._limits)
-        if (header.width, header.height) != (CROP_SIZE, CROP_SIZE):
-            raise InvalidCrop(
-                f"an aligned crop has {CROP_SIZE}×{CROP_SIZE} pixels, this one "
-                f"{header.width}×{header.height}"
-            )
-        photo = await self._pixels.run(lambda: decode(data, self._limits), call)
-        return EmbeddedFace((await self._embed([photo.pixels], call))[0], photo.pixels)
+        crop = await self._pixels.run(lambda: decode_crop(data, self._limits), call)
+        return EmbeddedFace((await self._embed([crop], call))[0], crop)
 
     async def _look(self, walk: Walk, picture: Picture, call: Call, watch: _Stopwatch) -> Sight:
         """What the photo shows by as many looks as the answer needs."""
