@@ -34,7 +34,10 @@ def _form(form: Form) -> str:
             "The short form (`make bench`): a minute each, to see that nothing broke. The targets "
             "are judged by the long form (`make bench-full`)."
         )
-    return "The long form (`make bench-full`), which the targets are judged by."
+    return (
+        "The long form (`make bench-full`), which the targets are judged by, except where a "
+        "command below is without `--full`."
+    )
 
 
 def _machine(machine: Mapping[str, JSON]) -> str:
@@ -75,7 +78,7 @@ def _failure(failure: Failure) -> str:
 def _result(result: Result, plots: PlotFiles) -> str:
     parts = [
         f"## {result.benchmark}",
-        f"`python -m bench.{result.benchmark}`, {result.seconds:g} s.",
+        f"`{_command(result)}`, {result.seconds:g} s.",
     ]
     parts += [_table(table) for table in result.tables]
     parts += [
@@ -84,6 +87,11 @@ def _result(result: Result, plots: PlotFiles) -> str:
         if (result.benchmark, number) in plots
     ]
     return "\n\n".join(parts)
+
+
+def _command(result: Result) -> str:
+    command = f"python -m bench.{result.benchmark}"
+    return f"{command} --full" if result.form is Form.FULL else command
 
 
 def _table(table: Table) -> str:
