@@ -61,6 +61,13 @@ class HttpCalls:
 
     async def __call__(self, request: Request) -> bytes:
         """The body of the answer. Raises RequestFailed."""
+        status, body = await self.answer(request)
+        if not 200 <= status < 300:  # what "2xx" means
+            raise RequestFailed(f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}")
+        return body
+
+    async def answer(self, request: Request) -> tuple[int, bytes]:
+        """Status and body, whatever the status. Raises RequestFailed if no answer came."""
         connection = self._idle.pop() if self._idle else await self._connect()
         try:
             status, body, is_kept = await connection.ask(request.data)
@@ -71,9 +78,7 @@ class HttpCalls:
             self._idle.append(connection)
         else:
             connection.close()
-        if not 200 <= status < 300:  # what "2xx" means
-            raise RequestFailed(f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}")
-        return body
+        return status, body
 
     async def aclose(self) -> None:
         """Close the connections that are idle."""
@@ -81,7 +86,10 @@ class HttpCalls:
             self._idle.pop().close()
 
     async def _connect(self) -> _Connection:
-        return _Connection(*await asyncio.open_connection(self._host, self._port))
+        try:
+            return _Connection(*await asyncio.open_connection(self._host, self._port))
+        except OSError as error:
+            raise RequestFailed(f"no connection: {error}") from error
 
 
 @asynccontextmanager

@@ -33,6 +33,11 @@ def tree(pid: int) -> Iterator[int]:
         return  # it ended meanwhile
 
 
+def is_running(pid: int) -> bool:
+    """Whether it is there and has not ended; one that is stopped runs."""
+    return _read(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])
+
+
 def _ticks(pid: int) -> int:
     fields = _read(pid, "stat").rpartition(")")[2].split()
     # utime, stime, cutime, cstime: fields 14 to 17 of proc(5), two of which stand before ")".

@@ -72,7 +72,14 @@ def world_of(asked: argparse.Namespace) -> World:
 
 def main(name: str, description: str, measure: Measure) -> None:
     """Parse, measure, print the figures, write `{"machine": …, "result": …}` as JSON."""
-    asked = arguments(name, description).parse_args()
+    run(name, arguments(name, description).parse_args(), measure)
+
+
+def run(name: str, asked: argparse.Namespace, measure: Measure) -> None:
+    """What `main` does, for a benchmark with options of its own.
+
+    asked: parsed by `arguments` with whatever was added to them.
+    """
     form = Form.FULL if asked.full else Form.SHORT
     world = world_of(asked)
     before = machine(world.checkout or ROOT)

@@ -1,0 +1,1 @@
+"""Damaged images against the whole service: refused in order, never a crash."""
