@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import uvloop
 
-from inference.errors import StartError
+from inference.errors import GaveUp, StartError
 from inference.logs import configure_logging
 from inference.server import serve
 from inference.settings import load_settings
 
 START_FAILED = 2
+GAVE_UP = 3
 
 
 def main() -> int:
-    """Serve; the exit code: 0 after a drain, 2 if it cannot start (stderr says why)."""
+    """Serve; the exit code: 0 after a drain, 2 if it cannot start, 3 if it stopped by itself.
+
+    stderr says why.
+    """
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
@@ -23,6 +28,11 @@ def main() -> int:
     except StartError as error:
         sys.stderr.write(f"inference: {error}\n")
         return START_FAILED
+    except GaveUp as error:
+        sys.stderr.write(f"inference: {error}\n")
+        sys.stderr.flush()
+        # A thread in native code would crash into the end of the interpreter.
+        os._exit(GAVE_UP)
     return 0
 
 

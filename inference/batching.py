@@ -9,19 +9,25 @@ they cost more than a small network does.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+import structlog
+
 from inference.calls import Call
-from inference.errors import DeadlinePassed, Draining, ItemError
+from inference.errors import DeadlinePassed, Draining, ItemError, ModelFault
 from inference.fair_queue import BatchPolicy, FairQueue
+from inference.hangs import LOOKS, MAX_RUN_SECONDS, Hangs, Patience
 from inference.worker import Outcome, Runner, Worker
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+_log = structlog.get_logger("inference.batching")
 
 
 class BatchObserver(Protocol):
@@ -41,6 +47,10 @@ class BatchObserver(Protocol):
         """A runner raised and was thrown away."""
         ...
 
+    def hung(self) -> None:
+        """A run did not end; its thread was left behind and replaced."""
+        ...
+
 
 class Unobserved:
     """For batchers that nobody watches."""
@@ -52,6 +62,8 @@ class Unobserved:
     def dropped(self, reason: str) -> None: ...
 
     def faulted(self) -> None: ...
+
+    def hung(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -65,12 +77,20 @@ class _Work(Generic[In, Out]):
         return not self.result.done() and not self.call.is_expired(now)
 
 
+@dataclass(slots=True)
+class _Run(Generic[In, Out]):
+    batch: Sequence[_Work[In, Out]]
+    patience: Patience
+
+
 class Batcher(Generic[In, Out]):
     """Shares the runners of one model and device between all calls.
 
     An async context manager: on leaving it, what is queued is finished, then the workers stop.
 
     make_runner: called on the worker's own thread, once a worker and again after a fault.
+    max_run_seconds: a run that takes longer is taken to hang (inference.hangs). hangs: where it is
+    counted.
     """
 
     def __init__(
@@ -81,21 +101,22 @@ class Batcher(Generic[In, Out]):
         workers: int = 1,
         policy: BatchPolicy | None = None,
         observer: BatchObserver | None = None,
+        max_run_seconds: float = MAX_RUN_SECONDS,
+        hangs: Hangs | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy or BatchPolicy()
         self._observer = observer or Unobserved()
         self._clock = clock
         self._queue: FairQueue[_Work[In, Out]] = FairQueue(self._policy, _Work.is_wanted)
-        self._workers = [
-            Worker(
-                f"{name}-{n}",
-                make_runner,
-                padded_size=self._policy.padded_size,
-                on_fault=self._observer.faulted,
-            )
-            for n in range(workers)
-        ]
+        self._name = name
+        self._make_runner = make_runner
+        self._look_seconds = max_run_seconds / LOOKS
+        self._hangs = hangs or Hangs()
+        self._numbers = itertools.count()
+        self._workers = [self._new_worker() for _ in range(workers)]
+        self._runs: dict[Worker[In, Out], _Run[In, Out]] = {}
+        self._look_timer: asyncio.TimerHandle | None = None
         # The one that ended last comes first: its caches are warm.
         self._idle = list(self._workers)
         self._is_dispatch_due = False
@@ -111,6 +132,7 @@ class Batcher(Generic[In, Out]):
         loop = asyncio.get_running_loop()
         for worker in self._workers:
             worker.start(loop)
+        self._look_timer = loop.call_later(self._look_seconds, self._look)
         return self
 
     async def __aexit__(
@@ -122,6 +144,8 @@ class Batcher(Generic[In, Out]):
         self._is_closing = True
         self._dispatch()
         await self._is_empty.wait()
+        if self._look_timer is not None:
+            self._look_timer.cancel()
         await asyncio.gather(*(worker.stop() for worker in self._workers))
 
     async def warm_up(self, inputs: Sequence[In]) -> None:
@@ -208,7 +232,41 @@ class Batcher(Generic[In, Out]):
                     work.result.set_exception(outcome)
                 else:
                     work.result.set_result(outcome)
+            del self._runs[worker]
             self._idle.append(worker)
             self._dispatch()
 
+        self._runs[worker] = _Run(batch, Patience())
         worker.run([work.item for work in batch], finished)
+
+    def _look(self) -> None:
+        """See whether a worker hangs; comes back by itself."""
+        for worker, run in list(self._runs.items()):
+            if run.patience.is_over(worker.point):
+                self._leave_behind(worker, run)
+        loop = asyncio.get_running_loop()
+        self._look_timer = loop.call_later(self._look_seconds, self._look)
+
+    def _leave_behind(self, worker: Worker[In, Out], run: _Run[In, Out]) -> None:
+        _log.error("runner_hangs", worker=worker.name, items=len(run.batch))
+        self._observer.hung()
+        self._hangs.left()
+        worker.leave_behind(self._hangs.returned)
+        del self._runs[worker]
+        self._workers.remove(worker)
+        successor = self._new_worker()
+        successor.start(asyncio.get_running_loop())
+        self._workers.append(successor)
+        for work in run.batch:
+            if not work.result.done():
+                work.result.set_exception(ModelFault("the model did not answer"))
+        self._idle.append(successor)
+        self._dispatch()
+
+    def _new_worker(self) -> Worker[In, Out]:
+        return Worker(
+            f"{self._name}-{next(self._numbers)}",
+            self._make_runner,
+            padded_size=self._policy.padded_size,
+            on_fault=self._observer.faulted,
+        )

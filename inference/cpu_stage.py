@@ -10,6 +10,7 @@ from inference.batching import Batcher, BatchObserver
 from inference.calls import Call
 from inference.errors import ItemError
 from inference.fair_queue import BatchPolicy
+from inference.hangs import MAX_RUN_SECONDS, Hangs
 
 T = TypeVar("T")
 
@@ -17,13 +18,23 @@ T = TypeVar("T")
 class CpuStage:
     """A bounded number of threads. An async context manager, as the batcher beneath it."""
 
-    def __init__(self, threads: int, *, observer: BatchObserver | None = None) -> None:
+    def __init__(
+        self,
+        threads: int,
+        *,
+        observer: BatchObserver | None = None,
+        max_run_seconds: float = MAX_RUN_SECONDS,
+        hangs: Hangs | None = None,
+    ) -> None:
+        """max_run_seconds and hangs: as of `Batcher`."""
         self._batcher: Batcher[Callable[[], None], None] = Batcher(
             "pixels",
             lambda: _run_jobs,
             workers=threads,
             policy=BatchPolicy(max_batch=1),
             observer=observer,
+            max_run_seconds=max_run_seconds,
+            hangs=hangs,
         )
 
     async def __aenter__(self) -> Self:

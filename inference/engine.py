@@ -19,6 +19,7 @@ from inference.calls import Call
 from inference.cpu_stage import CpuStage
 from inference.direct import DirectAnalyzer, DirectFactory, PhotoBatcher
 from inference.errors import ItemError, PackError, StartError
+from inference.hangs import Hangs
 from inference.metrics import Metrics
 from inference.models.find import find_pack
 from inference.models.pack import Pack, expect_dim, load_pack
@@ -37,7 +38,7 @@ from inference.pipeline.faces import (
 )
 from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import Look, LookPolicy
-from inference.runtimes import open_sessions
+from inference.runtimes import OpenSessions, open_sessions
 from inference.settings import Settings
 
 _log = structlog.get_logger("inference.engine")
@@ -91,8 +92,16 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Engine]:
+async def open_engine(
+    settings: Settings,
+    metrics: Metrics | None = None,
+    *,
+    opener: OpenSessions = open_sessions,
+    hangs: Hangs | None = None,
+) -> AsyncIterator[Engine]:
     """A warm engine: pack found and checked, every session made and run at every shape.
+
+    hangs: counts the threads that were left behind in a run.
 
     Raises:
         StartError: no such pack, a damaged one, another dim, or a device that cannot be had.
@@ -101,7 +110,7 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
     # Photos side by side are the parallelism: threads of OpenCV's own would only get in the way.
     cv2.setNumThreads(1)
     pack = await asyncio.to_thread(_open_pack, settings)
-    sessions = await asyncio.to_thread(open_sessions, pack, settings)
+    sessions = await asyncio.to_thread(opener, pack, settings)
     detectors = DetectorFactory(
         pack.detector_graph, sessions.detector, may_batch=sessions.may_batch
     )
@@ -111,7 +120,7 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
     looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes)).for_fixed_size(
         pack.detector_graph.fixed_size
     )
-    parts = _Parts(settings, metrics, looks, detectors, recognisers)
+    parts = _Parts(settings, metrics, looks, detectors, recognisers, hangs or Hangs())
     async with AsyncExitStack() as stack:
         try:
             analyzer: Analyzer | DirectAnalyzer
@@ -144,6 +153,7 @@ class _Parts:
     looks: LookPolicy
     detectors: DetectorFactory
     recognisers: RecogniserFactory
+    hangs: Hangs
 
     @property
     def limits(self) -> DecodeLimits:
@@ -167,7 +177,12 @@ async def _direct(parts: _Parts) -> AsyncIterator[DirectAnalyzer]:
         may_reduce=settings.reduced_decode,
     )
     async with PhotoBatcher(
-        "photos", factory, workers=settings.session_count, observer=queue
+        "photos",
+        factory,
+        workers=settings.session_count,
+        observer=queue,
+        max_run_seconds=settings.max_run_seconds,
+        hangs=parts.hangs,
     ) as photos:
         await photos.warm_up([BareEngine.warm_up])
         yield DirectAnalyzer(
@@ -180,13 +195,20 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
     """A queue for each stage, so that the networks see batches across calls."""
     settings, metrics = parts.settings, parts.metrics
     async with (
-        CpuStage(settings.pixel_thread_count, observer=metrics.queue("pixels")) as pixels,
+        CpuStage(
+            settings.pixel_thread_count,
+            observer=metrics.queue("pixels"),
+            max_run_seconds=settings.max_run_seconds,
+            hangs=parts.hangs,
+        ) as pixels,
         Batcher[DetectorWork, Detections](
             "detector",
             parts.detectors,
             workers=settings.session_count,
             policy=settings.detector_policy,
             observer=metrics.queue("detector"),
+            max_run_seconds=settings.max_run_seconds,
+            hangs=parts.hangs,
         ) as detector,
         Batcher[Pixels, FloatArray](
             "recogniser",
@@ -194,6 +216,8 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
             workers=settings.session_count,
             policy=settings.recogniser_policy,
             observer=metrics.queue("recogniser"),
+            max_run_seconds=settings.max_run_seconds,
+            hangs=parts.hangs,
         ) as recogniser,
     ):
         await asyncio.gather(

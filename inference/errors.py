@@ -13,6 +13,7 @@ InferenceError
 ├── InvalidCall               the call as a whole asks for what cannot be
 ├── Overloaded                the queue is full; come back later
 ├── Draining                  the server is stopping
+├── GaveUp                    the server cannot go on and stops by itself
 └── StartError                stops the start with one clear line
     ├── PackError             a pack that is missing, damaged or of the wrong kind
     └── DeviceError           the device that was asked for cannot be had
@@ -87,6 +88,10 @@ class Overloaded(InferenceError):
 
 class Draining(InferenceError):
     """The server is stopping."""
+
+
+class GaveUp(InferenceError):
+    """The server cannot go on and stops by itself; whoever supervises it starts another."""
 
 
 class StartError(InferenceError):

@@ -96,6 +96,12 @@ class Metrics:
             ["queue"],
             registry=self.registry,
         )
+        self._hangs = Counter(
+            named("runner_hangs"),
+            "Runs that did not end; their thread was left behind and replaced.",
+            ["queue"],
+            registry=self.registry,
+        )
         self._model = Info(named("model"), "What is loaded.", registry=self.registry)
 
     def queue(self, name: str) -> QueueMetrics:
@@ -108,6 +114,7 @@ class Metrics:
             self._batch_fill.labels(name),
             {reason: self._dropped.labels(name, reason) for reason in ("deadline", "caller_gone")},
             self._faults.labels(name),
+            self._hangs.labels(name),
         )
 
     def model(self, facts: dict[str, str]) -> None:
@@ -152,6 +159,7 @@ class QueueMetrics:
     _fill: Histogram
     _dropped: dict[str, Counter]
     _faults: Counter
+    _hangs: Counter
 
     def queue_length(self, items: int) -> None:
         self._length.set(items)
@@ -168,6 +176,9 @@ class QueueMetrics:
 
     def faulted(self) -> None:
         self._faults.inc()
+
+    def hung(self) -> None:
+        self._hangs.inc()
 
 
 class MetricsEndpoint:

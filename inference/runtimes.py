@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -31,6 +32,10 @@ class PackSessions:
     recogniser: SessionFactory
     may_batch: bool
     """Whether several items in one run are of use."""
+
+
+OpenSessions = Callable[[Pack, Settings], PackSessions]
+"""`open_sessions`, or what stands in for it."""
 
 
 def open_sessions(pack: Pack, settings: Settings) -> PackSessions:

@@ -14,8 +14,11 @@ from grpc_health.v1 import health, health_pb2
 
 from inference.admission import Admission, Load
 from inference.engine import ModelInfo, open_engine
+from inference.errors import GaveUp
+from inference.hangs import Hangs
 from inference.listener import SERVICE, listening
 from inference.metrics import Metrics, MetricsEndpoint
+from inference.runtimes import OpenSessions, open_sessions
 from inference.servicer import InferenceService
 from inference.settings import Settings
 
@@ -25,15 +28,17 @@ UNARY_SHARE = 0.25
 _log = structlog.get_logger("inference.server")
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, opener: OpenSessions = open_sessions) -> None:
     """Serve until SIGTERM or SIGINT; return when everything in flight was answered.
 
     A second signal ends the process at once.
 
     Raises:
         StartError: it cannot serve; one line that says why and what to do.
+        GaveUp: it served, but too many of its threads hang; it has drained as at a signal.
     """
     stop = _stop_signal()
+    hangs = Hangs(on_too_many=stop.set)
     metrics = Metrics()
     capacity = Load(settings.queue_items, settings.queue_bytes)
     admission = Admission(capacity, waiting_share=1 - UNARY_SHARE, on_change=metrics.in_flight)
@@ -45,7 +50,9 @@ async def serve(settings: Settings) -> None:
         # Listening first: whoever asks for health is told NOT_SERVING while models load.
         server, port = await stack.enter_async_context(listening(settings, service, status))
         _log.info("listening", port=port)
-        engine = await stack.enter_async_context(open_engine(settings, metrics))
+        engine = await stack.enter_async_context(
+            open_engine(settings, metrics, opener=opener, hangs=hangs)
+        )
         if not stop.is_set():
             # Modules and networks stay: without this each full collection stops all calls while it
             # looks at them.
@@ -55,12 +62,16 @@ async def serve(settings: Settings) -> None:
             await _say(status, health_pb2.HealthCheckResponse.SERVING)
             _log.info("serving", **_facts(settings, engine.info, port))
             await stop.wait()
+        if hangs.were_too_many:
+            _log.error("too_many_hang", threads=hangs.count)
         await status.enter_graceful_shutdown()
         _log.info("draining", items=admission.held.items)
         await asyncio.sleep(settings.drain_delay_seconds)
         service.drain()
         await server.stop(settings.drain_timeout_seconds)
     _log.info("stopped")
+    if hangs.were_too_many:
+        raise GaveUp(f"{hangs.count} threads hang in a session; start the server again")
 
 
 def _stop_signal() -> asyncio.Event:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference.errors import StartError
 from inference.fair_queue import BatchPolicy
+from inference.hangs import MAX_RUN_SECONDS
 from inference.pipeline.looks import LookPolicy
 
 PREFIX = "INFERENCE_"
@@ -126,6 +127,14 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="How long a free session waits for a fuller batch. Only a GPU profits.",
+    )
+    max_run_seconds: float = Field(
+        default=MAX_RUN_SECONDS,
+        gt=0,
+        allow_inf_nan=False,
+        description="A run of a session, or the whole work on a photo where stages have no queues, "
+        "that takes longer is taken to hang: its items fail, and its thread and session are left "
+        "behind and replaced. At the fourth such thread the server stops, with exit code 3.",
     )
     look_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
         default=LookPolicy().sizes,

@@ -25,6 +25,7 @@ class Recorder:
         self.sizes: list[tuple[int, int]] = []
         self.reasons: list[str] = []
         self.faults = 0
+        self.hangs = 0
 
     def queue_length(self, items: int) -> None: ...
 
@@ -38,6 +39,9 @@ class Recorder:
 
     def faulted(self) -> None:
         self.faults += 1
+
+    def hung(self) -> None:
+        self.hangs += 1
 
 
 async def started(runner: GatedRunner) -> None:
