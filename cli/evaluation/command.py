@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.markup import escape
 
-from cli.console import err, note, out, print_json, table
+from cli.console import err
 from cli.errors import UsageError
 from cli.evaluation.faces import Embedded, embed_images
+from cli.evaluation.figures import LfwFigures
 from cli.evaluation.lfw import ImageSet, Pair, open_images, person_of, read_pairs
+from cli.evaluation.report import print_report
+from cli.evaluation.threshold_report import Format
+from cli.evaluation.thresholds import BASES, threshold_figures, threshold_for
 from cli.evaluation.verification import (
-    AllPairs,
     Fold,
-    FoldAccuracy,
-    OperatingPoint,
     accuracy_over_folds,
     all_against_all,
     operating_point,
@@ -25,31 +24,25 @@ from cli.evaluation.verification import (
 from cli.logs import quiet_logs
 from cli.packs.choice import chosen_pack
 from cli.progress import progress
-from inference.engine import ModelInfo, open_engine
+from inference.engine import open_engine
 from inference.settings import load_settings
 
 TARGETS = (1e-2, 1e-3, 1e-4)
-_LISTED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class LfwFigures:
-    """Everything that was measured."""
-
-    embedded: Embedded
-    pairs: int
-    pairs_without_face: int
-    """Among the pairs; each counts as an error."""
-    accuracy: FoldAccuracy
-    everything: AllPairs
-    points: Sequence[OperatingPoint]
-    """One for each of TARGETS; none if there are no pairs of one person or none of two."""
 
 
 async def evaluate_lfw(
-    source: Path, pairs_file: Path, pack: str | None, models_dir: Path | None, *, as_json: bool
+    source: Path,
+    pairs_file: Path,
+    pack: str | None,
+    models_dir: Path | None,
+    *,
+    bases: Sequence[int],
+    form: Format,
 ) -> None:
-    """Embed every image, judge the pairs, print. Raises UsageError or StartError."""
+    """Embed every image, judge the pairs, print. Raises UsageError or StartError.
+
+    bases: further numbers of faces to say false hits for.
+    """
     quiet_logs()
     folds = read_pairs(pairs_file)
     with open_images(source) as images:
@@ -61,16 +54,14 @@ async def evaluate_lfw(
                 with progress("images") as bar:
                     task = bar.add_task("embedding", total=len(images.names))
                     embedded = await embed_images(engine, images, lambda: bar.advance(task))
-        figures = measure(embedded, folds)
-    document = as_document(figures, engine.info)
-    if as_json:
-        print_json(document)
-    else:
-        _print(figures, engine.info)
+        figures = measure(embedded, folds, sorted({*BASES, *bases}))
+    print_report(figures, engine.info, form)
 
 
-def measure(embedded: Embedded, folds: Sequence[Sequence[Pair]]) -> LfwFigures:
-    """The figures, from the embeddings and the pairs."""
+def measure(
+    embedded: Embedded, folds: Sequence[Sequence[Pair]], bases: Sequence[int]
+) -> LfwFigures:
+    """The figures, from the embeddings and the pairs, for bases of so many faces."""
     judged = [_fold(embedded, pairs) for pairs in folds]
     names = sorted(embedded.by_name)
     people = {person: number for number, person in enumerate(sorted(map(person_of, names)))}
@@ -91,6 +82,8 @@ def measure(embedded: Embedded, folds: Sequence[Sequence[Pair]]) -> LfwFigures:
         accuracy=accuracy_over_folds(judged),
         everything=everything,
         points=[operating_point(everything, target) for target in TARGETS if has_both],
+        thresholds=threshold_figures(everything) if has_both else (),
+        bases=[threshold_for(everything, faces) for faces in bases if has_both],
     )
 
 
@@ -108,79 +101,6 @@ def _fold(embedded: Embedded, pairs: Sequence[Pair]) -> Fold:
         ),
         np.array([pair.same for pair in pairs]),
     )
-
-
-def as_document(figures: LfwFigures, info: ModelInfo) -> dict[str, object]:
-    """The figures as JSON has them."""
-    embedded, accuracy = figures.embedded, figures.accuracy
-    return {
-        "pack": info.pack.id,
-        "pack_digest": info.pack.digest,
-        "space_id": info.pack.space_id,
-        "look_sizes": list(info.look_sizes),
-        "images": embedded.images,
-        "images_without_face": len(embedded.without_face),
-        "without_face": sorted(embedded.without_face),
-        "images_unreadable": len(embedded.unreadable),
-        "unreadable": dict(sorted(embedded.unreadable.items())),
-        "images_with_several_faces": embedded.several_faces,
-        "pairs": figures.pairs,
-        "pairs_without_face": figures.pairs_without_face,
-        "accuracy": accuracy.mean,
-        "accuracy_std": accuracy.std,
-        "accuracy_standard_error": accuracy.standard_error,
-        "fold_accuracies": list(accuracy.accuracies),
-        "fold_thresholds": list(accuracy.thresholds),
-        "genuine_pairs": int(figures.everything.genuine.size),
-        "impostor_pairs": figures.everything.impostors,
-        "tar_at_fmr": {_rate(point.target_fmr): point.tar for point in figures.points},
-        "threshold_at_fmr": {
-            _rate(point.target_fmr): round(point.threshold, 5) for point in figures.points
-        },
-    }
-
-
-def _rate(rate: float) -> str:
-    """Such as "1e-3"."""
-    return f"{rate:.0e}".replace("e-0", "e-")
-
-
-def _print(figures: LfwFigures, info: ModelInfo) -> None:
-    embedded, accuracy, console = figures.embedded, figures.accuracy, out()
-    looks = ", ".join(f"{size}²" for size in info.look_sizes)
-    console.print(f"[bold]{escape(info.pack.id)}[/] {escape(info.pack.version)}, looks {looks}")
-    console.print(
-        f"{embedded.images:,} images: {len(embedded.without_face)} without a face, "
-        f"{len(embedded.unreadable)} unreadable, {embedded.several_faces:,} with several faces"
-    )
-    listed = [*sorted(embedded.without_face), *sorted(embedded.unreadable)]
-    for name in listed[:_LISTED]:
-        console.print(f"  {escape(name)} {escape(embedded.unreadable.get(name, 'no face'))}")
-    if len(listed) > _LISTED:
-        console.print(f"  ... and {len(listed) - _LISTED} more (--json lists all)")
-    folds = len(accuracy.accuracies)
-    error = accuracy.standard_error
-    of_the_mean = f"; standard error of the mean {100 * error:.2f}" if error is not None else ""
-    console.print(
-        f"\naccuracy [bold]{accuracy.mean:.2%}[/] ± {100 * accuracy.std:.2f} on "
-        f"{figures.pairs:,} pairs (± standard deviation of {folds} folds{of_the_mean}); "
-        f"{figures.pairs_without_face} pairs are errors for want of a face"
-    )
-    if folds == 1:
-        note("One fold: the threshold was chosen on the pairs that it is judged by.")
-    console.print(
-        f"\nall against all: {figures.everything.genuine.size:,} pairs of one person, "
-        f"{figures.everything.impostors:,} of two"
-    )
-    rows = table("FMR at most", "FMR", "threshold", "TAR")
-    for point in figures.points:
-        rows.add_row(
-            _rate(point.target_fmr),
-            f"{point.fmr:.2e}",
-            f"{point.threshold:.4f}",
-            f"{point.tar:.2%}",
-        )
-    console.print(rows)
 
 
 def _refuse_missing(images: ImageSet, folds: Sequence[Sequence[Pair]], source: Path) -> None:

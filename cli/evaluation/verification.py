@@ -20,6 +20,12 @@ IntArray = NDArray[np.int64]
 BIN_WIDTH = 1e-5
 """Of the impostor histogram, in cosine. float32 products of unit vectors err by about 1e-6."""
 
+RULE_OF_THREE = 3
+"""No event in n trials: the rate is below 3/n with 95 % confidence."""
+
+RULE_OF_THIRTY = 30
+"""Events that it takes to know a rate to ±30 % with 90 % confidence (Doddington et al. 2000)."""
+
 _BINS = round(2 / BIN_WIDTH) + 1
 
 
@@ -58,6 +64,38 @@ class OperatingPoint:
     """The share of impostor pairs with a score at or above the threshold."""
     tar: float
     """The share of genuine pairs at or above it."""
+    false_matches: int
+    """The impostor pairs that are let through: how many events the FMR rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdFigures:
+    """What a threshold lets through, all against all, and how far that can be relied on."""
+
+    threshold: float
+    false_matches: int
+    """Impostor pairs with a score at or above the threshold."""
+    impostors: int
+    tar: float
+    """The share of genuine pairs at or above it."""
+
+    @property
+    def fmr(self) -> float | None:
+        """The share of impostor pairs let through; None: none was, so only a bound is known."""
+        return self.false_matches / self.impostors if self.false_matches else None
+
+    @property
+    def fmr_bound(self) -> float:
+        """Where no pair was let through, what the FMR is below, with 95 % confidence.
+
+        The rule of three: 1 − 0.05^(1/n) ≈ 3/n (ISO/IEC 19795-1).
+        """
+        return min(RULE_OF_THREE / self.impostors, 1.0)
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether the FMR rests on too few events to be within 30 % of the truth."""
+        return self.false_matches < RULE_OF_THIRTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +110,11 @@ class AllPairs:
     @property
     def impostors(self) -> int:
         return int(self.impostor_counts.sum())
+
+    @property
+    def impostors_from(self) -> IntArray:
+        """(200001,) impostor pairs in each bin or above it."""
+        return np.cumsum(self.impostor_counts[::-1])[::-1]
 
 
 def best_threshold(scores: FloatArray, same: BoolArray) -> float:
@@ -169,9 +212,8 @@ def operating_point(pairs: AllPairs, target_fmr: float) -> OperatingPoint:
 
     Raises ValueError if there are no genuine or no impostor pairs.
     """
-    if not pairs.impostors or not pairs.genuine.size:
-        raise ValueError("it takes pairs of one person and pairs of two")
-    at_or_above = np.cumsum(pairs.impostor_counts[::-1])[::-1]
+    _need_both(pairs)
+    at_or_above = pairs.impostors_from
     allowed = int(np.floor(target_fmr * pairs.impostors + 1e-9))
     passing = np.flatnonzero(at_or_above <= allowed)
     # Beyond the last bin nothing is let through, whatever the target.
@@ -182,8 +224,37 @@ def operating_point(pairs: AllPairs, target_fmr: float) -> OperatingPoint:
         target_fmr=target_fmr,
         threshold=threshold,
         fmr=let_through / pairs.impostors,
-        tar=float((_bin_of(pairs.genuine) >= first).mean()),
+        tar=_share_from(pairs, first),
+        false_matches=let_through,
     )
+
+
+def at_thresholds(pairs: AllPairs, thresholds: Sequence[float]) -> Sequence[ThresholdFigures]:
+    """What each of these thresholds lets through, to the width of a bin.
+
+    Raises ValueError if there are no genuine or no impostor pairs.
+    """
+    _need_both(pairs)
+    at_or_above = pairs.impostors_from
+    figures = []
+    for threshold in thresholds:
+        # The first bin that lies wholly at or above it; 1e-6 as in _bin_of.
+        first = int(np.clip(np.ceil((threshold + 1) / BIN_WIDTH - 1e-6), 0, _BINS))
+        let_through = int(at_or_above[first]) if first < _BINS else 0
+        figures.append(
+            ThresholdFigures(threshold, let_through, pairs.impostors, _share_from(pairs, first))
+        )
+    return figures
+
+
+def _need_both(pairs: AllPairs) -> None:
+    if not pairs.impostors or not pairs.genuine.size:
+        raise ValueError("it takes pairs of one person and pairs of two")
+
+
+def _share_from(pairs: AllPairs, first: int) -> float:
+    """The share of genuine pairs in this bin or above."""
+    return float((_bin_of(pairs.genuine) >= first).mean())
 
 
 def _bin_of(scores: FloatArray) -> IntArray:
