@@ -14,6 +14,7 @@ from bench.mutations.sending import Outcome
 
 _SERVER_ERROR = 500
 _MOST_LISTED = 50
+_MOST_SLOW = 10
 _Keys = Callable[[Outcome], list[str]]
 
 
@@ -44,6 +45,7 @@ def tables(outcomes: Sequence[Outcome]) -> list[Table]:
         _codes("Answers by the form of the original", outcomes, lambda one: [_form(one)]),
         _codes("Answers by damage", outcomes, lambda one: list(one.mutation.damages)),
         _waits(outcomes),
+        _slowest(outcomes),
     ]
     wrong = [one for one in outcomes if one.fault is not None]
     if wrong:
@@ -73,6 +75,15 @@ def keep_failures(outcomes: Sequence[Outcome], seed: int, folder: Path) -> int:
         text = json.dumps(facts, indent=2, ensure_ascii=False)
         stem.with_suffix(".json").write_text(text + "\n", "utf-8")
     return len(wrong)
+
+
+def _slowest(outcomes: Sequence[Outcome]) -> Table:
+    slowest = sorted(outcomes, key=lambda one: one.seconds, reverse=True)[:_MOST_SLOW]
+    rows: list[list[Cell]] = [
+        [one.mutation.name, one.route, f"{one.status} {one.code}", round(one.seconds * 1000, 1)]
+        for one in slowest
+    ]
+    return Table("The slowest", ["image", "to", "answer", "ms"], rows)
 
 
 def _form(one: Outcome) -> str:

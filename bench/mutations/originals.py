@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
@@ -80,6 +81,10 @@ def _with_opacity(picture: Image.Image) -> Image.Image:
     return made
 
 
+def _deep(picture: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+
+
 def _profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -99,7 +104,7 @@ _FORMS: dict[str, Callable[[Image.Image], bytes]] = {
     "PNG": lambda one: _saved(one, "PNG"),
     "PNG, palette": lambda one: _saved(one.quantize(64), "PNG"),
     "PNG, one bit": lambda one: _saved(one.convert("1"), "PNG"),
-    "PNG, 16 bits grey": lambda one: _saved(one.convert("L").convert("I;16"), "PNG"),
+    "PNG, 16 bits grey": lambda one: _saved(_deep(one), "PNG"),
     "PNG with opacity": lambda one: _saved(_with_opacity(one), "PNG"),
     "PNG with texts": lambda one: _saved(
         one, "PNG", pnginfo=_texts(), icc_profile=_profile(), exif=_exif(3)

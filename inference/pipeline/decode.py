@@ -112,6 +112,8 @@ class Encoded:
         """Whether it can be decoded with one pixel for `reduction`² of them."""
         if self.header.format != JPEG.name or reduction not in REDUCTIONS:
             return reduction == 1
+        if min(self.header.width, self.header.height) < reduction:
+            return False  # nothing would be left of it, which Pillow takes for a division by zero
         # Turned, pixels that reach over the right or bottom edge would come to lie first.
         return self.container.orientation == UPRIGHT or not (
             self.header.width % reduction or self.header.height % reduction

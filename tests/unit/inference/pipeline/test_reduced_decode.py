@@ -188,3 +188,21 @@ def test_a_header_that_contradicts_the_picture_is_refused() -> None:
     for reduction in [1, *REDUCTIONS]:
         with pytest.raises(InvalidImage, match="its header says"):
             decoding.decode_at(open_file(data, header), reduction)
+
+
+@pytest.mark.parametrize("form", ["RGB", "CMYK"])
+@pytest.mark.parametrize("size", [(1, 4000), (4000, 2), (7, 3000)])
+def test_a_photo_thinner_than_a_reduction_is_decoded_at_a_finer_one(
+    form: str, size: tuple[int, int]
+) -> None:
+    """Pillow, which decodes what is CMYK or damaged, divides by what is left of the thin side."""
+    data = files.encoded(picture(*size).convert(form), "JPEG", quality=90)
+    encoded = open_file(data, read_header(data, LIMITS))
+
+    reduction = encoded.coarsest(8)
+    photo = decode_at(encoded, reduction)
+
+    assert reduction <= min(size) < 2 * reduction
+    assert photo.pixels.shape[:2] == (-(-size[1] // reduction), -(-size[0] // reduction))
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        decode_at(encoded, 2 * reduction)
