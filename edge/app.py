@@ -16,7 +16,7 @@ from edge import __version__
 from edge.backend import Backend
 from edge.metrics import EdgeMetrics
 from edge.middleware.access_log import AccessLog
-from edge.middleware.body_limits import BodyLimits
+from edge.middleware.body_limits import FRAMING_BYTES, BodyLimits
 from edge.middleware.deadline import Deadline
 from edge.middleware.in_flight import InFlight
 from edge.middleware.keys import Keys
@@ -68,7 +68,11 @@ def create_app(
         enrol_bytes=settings.max_enrol_bytes,
         field_bytes=settings.max_field_bytes,
     )
-    app.add_middleware(InFlight, limit=settings.max_in_flight)
+    app.add_middleware(
+        InFlight,
+        limit=settings.max_in_flight,
+        max_body_bytes=settings.max_enrol_bytes + settings.max_field_bytes + FRAMING_BYTES,
+    )
     # JWT and rate limits go here.
     app.add_middleware(Keys, backend=backend)
     app.add_middleware(

@@ -88,7 +88,8 @@ class EdgeSettings(BaseSettings):
     max_in_flight: int = Field(
         default=32,
         ge=1,
-        description="Requests at work at once in a worker; the next one is answered 429.",
+        description="Requests at work at once in each worker; the next one is answered 429. Those "
+        "whose body still comes are not among them; there may be eight times as many.",
     )
     default_timeout_seconds: float = Field(
         default=10.0,

@@ -8,7 +8,7 @@
 6. `deadline`      X-Request-Timeout; 504 when it passes
 7. `keys`          who calls: 401 before a byte of the body is read
 8. (here come JWT and rate limits: who calls is known, nothing was paid for yet)
-9. `in_flight`     429 when too many are at work
+9. `in_flight`     429 when too many are at work; a body that still comes is not work
 10. `body_limits`  413 by Content-Length, or as the bytes are counted
 
 What a caller may do is decided in the routes, once the form is known.

@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.errors import ImageTooLarge, InvalidParameter
 
-# Boundaries and headers of the parts, beside the image and the fields themselves.
-_FRAMING_BYTES = 64 * 1024
+FRAMING_BYTES = 64 * 1024
+"""Boundaries and headers of the parts, beside the image and the fields themselves."""
 
 
 class BodyLimits:
@@ -24,7 +24,7 @@ class BodyLimits:
         self._app = app
         self._search_bytes = search_bytes
         self._enrol_bytes = enrol_bytes
-        self._allowance = field_bytes + _FRAMING_BYTES
+        self._allowance = field_bytes + FRAMING_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -26,7 +26,7 @@ class UnreadBody:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+        if scope["type"] != "http" or not has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         is_read = False
@@ -56,7 +56,8 @@ class UnreadBody:
         await self._app(scope, note_end, send_then_drain)
 
 
-def _has_body(headers: Headers) -> bool:
+def has_body(headers: Headers) -> bool:
+    """Whether a body was announced."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
