@@ -8,6 +8,7 @@ EdgeError
 ├── FacesError
 │   ├── NoFacesDetected       no_faces_detected
 │   └── TooManyFaces          too_many_faces, with the boxes
+├── LowQuality                low_quality
 ├── InvalidImage              invalid_image_format
 ├── ImageTooLarge             image_too_large
 ├── InferenceUnavailable      inference_unavailable
@@ -69,6 +70,10 @@ class NoFacesDetected(FacesError):
 
 class TooManyFaces(FacesError):
     """More than one face that counts."""
+
+
+class LowQuality(EdgeError):
+    """The face is too poor to be indexed, as the settings have it."""
 
 
 class InvalidImage(EdgeError):

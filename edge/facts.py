@@ -25,6 +25,8 @@ class RequestFacts:
     """The error code of the answer."""
     stage_seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    effective: dict[str, float] = field(default_factory=dict)
+    """Parameters as they were applied. Errors name them too; a default is nothing that one sent."""
     answered: float | None = None
     """time.perf_counter() when the answer was complete, if more of the body was read after it."""
 

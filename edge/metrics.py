@@ -73,6 +73,12 @@ class EdgeMetrics:
             "Faces that became searchable.",
             registry=self.registry,
         )
+        self.faces_of_low_quality = Counter(
+            "facesearch_edge_faces_of_low_quality_total",
+            "Faces below EDGE_MIN_QUALITY on photos that were put in, by what became of them.",
+            ("policy",),
+            registry=self.registry,
+        )
         self.search_results = Histogram(
             "facesearch_edge_search_results",
             "Photos on a page of a search.",

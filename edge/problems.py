@@ -63,6 +63,7 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (edge.AmbiguousPhoto, Kind(409, "ambiguous_photo", "The photo is in several collections")),
     (edge.NoFacesDetected, Kind(422, "no_faces_detected", "No face found")),
     (edge.TooManyFaces, Kind(422, "too_many_faces", "More than one face found")),
+    (edge.LowQuality, Kind(422, "low_quality", "The face is too poor to be compared")),
     (edge.InvalidImage, Kind(415, "invalid_image_format", "Not an image that can be read")),
     (edge.ImageTooLarge, Kind(413, "image_too_large", "The image is too large")),
     (
@@ -242,6 +243,7 @@ def response_to(problem: Problem, scope: Scope) -> Response:
         "detail": problem.detail,
         "code": problem.kind.code,
         "request_id": facts.request_id,
+        **facts.effective,
         **problem.extras,
     }
     # The C0 range is escaped by JSON, and a lone surrogate must not break the encoding.

@@ -32,6 +32,7 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
     faces = TimedFaces(faces)
     vectors, records, photos = stores.vectors, stores.records, stores.photos
     spaces = Spaces(vectors, records)
+    quality = settings.quality_rule
     sweep = Sweep(
         records,
         vectors,
@@ -57,9 +58,13 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
             SearchSettings(faces=settings.search_faces, look=settings.search_look),
             spaces=spaces,
         ),
-        enrol=EnrolPhoto(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
+        enrol=EnrolPhoto(
+            faces, vectors, records, photos, quality=quality, sweep=sweep, spaces=spaces
+        ),
         detect=DetectFaces(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
-        add_face=AddFace(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
+        add_face=AddFace(
+            faces, vectors, records, photos, quality=quality, sweep=sweep, spaces=spaces
+        ),
         remove=RemovePhotos(records, sweep),
         read=ReadPhotos(records, photos),
     )

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from edge.errors import StartRefused
 from edge.use_cases.model import FacesPolicy, LookPolicy
+from edge.use_cases.quality import LowQualityPolicy, QualityRule
 
 PREFIX = "EDGE_"
 MIB = 1024 * 1024
@@ -70,6 +71,19 @@ class EdgeSettings(BaseSettings):
         default=LookPolicy.EARLY_STOP,
         description="`early_stop` ends a search's look at the selfie once the answer is clear; "
         "`full` looks as thoroughly as an enrolment.",
+    )
+    min_quality: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Overall quality below which a face is called poor when photos are put in; "
+        "0: none is. docs/accuracy.md says what the figures mean.",
+    )
+    low_quality: LowQualityPolicy = Field(
+        default=LowQualityPolicy.MARK,
+        description="What becomes of poor faces: `mark` indexes them and says `low_quality` in "
+        "answers, `refuse` keeps them out of the index.",
     )
     max_top_k: int = Field(
         default=50, ge=1, le=1000, description="The most photos one page of a search may ask for."
@@ -130,6 +144,11 @@ class EdgeSettings(BaseSettings):
         """Inference servers in the order given."""
         return tuple(part.strip() for part in self.inference_targets.split(",") if part.strip())
 
+    @property
+    def quality_rule(self) -> QualityRule:
+        """Which faces are poor, and what becomes of them."""
+        return QualityRule(self.min_quality, self.low_quality)
+
     @field_validator("api_key", mode="after")
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
@@ -150,6 +169,10 @@ class EdgeSettings(BaseSettings):
             raise ValueError(
                 "EDGE_DEFAULT_TIMEOUT_SECONDS is larger than EDGE_MAX_TIMEOUT_SECONDS; "
                 "raise the second or lower the first"
+            )
+        if self.low_quality is LowQualityPolicy.REFUSE and not self.min_quality:
+            raise ValueError(
+                "EDGE_LOW_QUALITY=refuse refuses nothing without EDGE_MIN_QUALITY; set both or none"
             )
         if not self.targets:
             raise ValueError("EDGE_INFERENCE_TARGETS names no server; give at least one host:port")

@@ -17,6 +17,7 @@ from edge.schemas.photos import AddFaceAnswer, DetectAnswer
 from edge.settings import EdgeSettings
 from edge.use_cases.digest import sha256_of
 from edge.use_cases.model import Detection, Enrolment, FaceAdded
+from edge.use_cases.quality import QualityRule
 from storage.identity import NO_COLLECTION, PhotoKey
 from storage.records.model import Box, FaceState
 
@@ -93,10 +94,10 @@ def face_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics) 
         )
         if keep:
             enrolment = await backend.services.detect(photo, image)
-            answer = _kept(enrolment, incoming.facts.request_id)
+            answer = _kept(enrolment, settings.quality_rule, incoming.facts.request_id)
         else:
             detection = await backend.services.detect.preview(photo, image)
-            answer = _seen(detection, incoming.facts.request_id)
+            answer = _seen(detection, settings.quality_rule, incoming.facts.request_id)
         incoming.facts.counts["faces"] = len(answer.faces)
         metrics.faces_detected.inc(len(answer.faces))
         return json_answer(answer)
@@ -112,6 +113,7 @@ def face_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics) 
             "ambiguous_photo",
             "embedding_space_mismatch",
             "no_faces_detected",
+            "low_quality",
             "invalid_image_format",
             "inference_unavailable",
             "vectors_unavailable",
@@ -154,27 +156,29 @@ def _require_any(caller: Caller, first: Scope, second: Scope) -> None:
         caller.require(first)
 
 
-def _kept(enrolment: Enrolment, request_id: str) -> DetectAnswer:
+def _kept(enrolment: Enrolment, rule: QualityRule, request_id: str) -> DetectAnswer:
     revision = enrolment.photo.revision
     return DetectAnswer(
         photo_id=revision.photo.photo_id,
         collection_id=revision.photo.collection_id,
         width=revision.width,
         height=revision.height,
-        faces=[FaceAnswer.of(face) for face in enrolment.photo.faces],
+        faces=[FaceAnswer.of(face, rule) for face in enrolment.photo.faces],
+        min_quality=rule.min_quality,
         model=ModelAnswer(pack=enrolment.model.pack, version=enrolment.model.version),
         request_id=request_id,
     )
 
 
-def _seen(detection: Detection, request_id: str) -> DetectAnswer:
+def _seen(detection: Detection, rule: QualityRule, request_id: str) -> DetectAnswer:
     seen = detection.seen
     return DetectAnswer(
         photo_id=detection.photo.photo_id,
         collection_id=detection.photo.collection_id,
         width=seen.width,
         height=seen.height,
-        faces=[FaceAnswer.of_seen(face.face) for face in seen.faces],
+        faces=[FaceAnswer.of_seen(face.face, rule) for face in seen.faces],
+        min_quality=rule.min_quality,
         model=ModelAnswer(pack=seen.model.pack, version=seen.model.version),
         request_id=request_id,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from edge.backend import Backend
@@ -21,10 +23,12 @@ from edge.openapi import (
 from edge.parameters import path_identifier
 from edge.routes.incoming import Incoming, json_answer, read_request
 from edge.schemas.parts import FaceAnswer, ModelAnswer
-from edge.schemas.photos import PhotoAnswer, PutPhotoAnswer
+from edge.schemas.photos import PhotoAnswer, PutPhotoAnswer, RefusedFace
 from edge.settings import EdgeSettings
 from edge.use_cases.model import Enrolment
+from edge.use_cases.quality import QualityRule
 from storage.identity import NO_COLLECTION, PhotoKey
+from storage.records.model import Face, FaceState
 
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -60,6 +64,7 @@ _BY_PATH = [path_of(), *query_of([ONE_OF_COLLECTION_ID])]
 def photo_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics) -> APIRouter:
     """Photos by name, the name in the path or in the query."""
     router = APIRouter(tags=["photos"])
+    rule = settings.quality_rule
 
     @router.put(
         "/photos/{photo_id}",
@@ -104,8 +109,8 @@ def photo_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics)
         incoming.facts.counts["faces"] = len(enrolment.photo.faces)
         if enrolment.created:
             metrics.photos_enrolled.inc()
-            metrics.faces_indexed.inc(len(enrolment.photo.faces))
-        return json_answer(_put_answer(enrolment, incoming.facts.request_id))
+            _count_faces(enrolment.photo.faces, rule, metrics)
+        return json_answer(_put_answer(enrolment, rule, incoming.facts.request_id))
 
     # Not in the document: there it would hide that a photo may be named "image".
     @router.get("/photos/image", include_in_schema=False)
@@ -169,7 +174,7 @@ def photo_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics)
             ONE_OF_COLLECTION_ID.optional(incoming.values),
             incoming.caller.collections,
         )
-        return json_answer(PhotoAnswer.of(photo, incoming.facts.request_id))
+        return json_answer(PhotoAnswer.of(photo, rule, incoming.facts.request_id))
 
     async def _image(incoming: Incoming, photo_id: str) -> Response:
         data = await backend.services.read.image(
@@ -211,17 +216,33 @@ def _refuses_to_replace(request: Request) -> bool:
             raise InvalidParameter("If-None-Match", "only * is understood; photos have no ETag")
 
 
-def _put_answer(enrolment: Enrolment, request_id: str) -> PutPhotoAnswer:
+def _count_faces(faces: Sequence[Face], rule: QualityRule, metrics: EdgeMetrics) -> None:
+    poor = sum(rule.is_low(face.seen.quality) for face in faces)
+    metrics.faces_of_low_quality.labels(rule.policy).inc(poor)
+    metrics.faces_indexed.inc(sum(face.state is FaceState.INDEXED for face in faces))
+
+
+def _put_answer(enrolment: Enrolment, rule: QualityRule, request_id: str) -> PutPhotoAnswer:
     revision = enrolment.photo.revision
     return PutPhotoAnswer(
         photo_id=revision.photo.photo_id,
         collection_id=revision.photo.collection_id,
         width=revision.width,
         height=revision.height,
-        faces=[FaceAnswer.of(face) for face in enrolment.photo.faces],
+        faces=[FaceAnswer.of(face, rule) for face in enrolment.photo.faces],
+        min_quality=rule.min_quality,
         model=ModelAnswer(pack=enrolment.model.pack, version=enrolment.model.version),
         request_id=request_id,
         status=enrolment.photo.status,
+        refused=[
+            RefusedFace(
+                face_id=face.face_id,
+                reason="low_quality",
+                detail=rule.reason(face.seen.quality),
+            )
+            for face in enrolment.photo.faces
+            if rule.is_refused(face.seen.quality)
+        ],
         created=enrolment.created,
     )
 

@@ -90,10 +90,14 @@ def search_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics
         )
         values = incoming.values
         named = COLLECTION_IDS.many(values)
+        threshold = score_threshold.one(values, settings.score_threshold)
+        if threshold is None:
+            threshold = await backend.services.search.recommended_threshold()
+        incoming.facts.effective["score_threshold"] = threshold
         query = SearchQuery(
             top_k=top_k.one(values, min(DEFAULT_TOP_K, settings.max_top_k)),
             offset=offset.one(values, 0),
-            score_threshold=score_threshold.one(values, settings.score_threshold),
+            score_threshold=threshold,
             collections=incoming.caller.within(frozenset(named) if named else None),
         )
         page = await backend.services.search(incoming.image, query)

@@ -70,3 +70,6 @@ class ProblemAnswer(Answer):
     collections: Sequence[str] | None = Field(
         default=None, description="With ambiguous_photo: where the photo is."
     )
+    score_threshold: float | None = Field(
+        default=None, description="Of a search: the one that was applied."
+    )

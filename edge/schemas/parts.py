@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge.use_cases.quality import QualityRule
 from storage.records.model import Box, Face, FaceState, NewFace, Quality
 
 
@@ -76,15 +77,21 @@ class FaceAnswer(Answer):
     )
     detection_score: float = Field(description="0 to 1.")
     quality: QualityAnswer
+    low_quality: bool = Field(description="Whether the quality is below EDGE_MIN_QUALITY.")
     status: FaceState
 
     @classmethod
-    def of(cls, face: Face) -> FaceAnswer:
-        return cls.of_seen(face.seen, face_id=face.face_id, status=face.state)
+    def of(cls, face: Face, rule: QualityRule) -> FaceAnswer:
+        return cls.of_seen(face.seen, rule, face_id=face.face_id, status=face.state)
 
     @classmethod
     def of_seen(
-        cls, seen: NewFace, *, face_id: str | None = None, status: FaceState = FaceState.DETECTED
+        cls,
+        seen: NewFace,
+        rule: QualityRule,
+        *,
+        face_id: str | None = None,
+        status: FaceState = FaceState.DETECTED,
     ) -> FaceAnswer:
         return cls(
             face_id=face_id,
@@ -92,5 +99,6 @@ class FaceAnswer(Answer):
             landmarks=[[round(x, 1), round(y, 1)] for x, y in seen.landmarks],
             detection_score=round(seen.detection_score, 4),
             quality=QualityAnswer.of(seen.quality),
+            low_quality=rule.is_low(seen.quality),
             status=status,
         )

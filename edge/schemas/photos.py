@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from edge.schemas.parts import Answer, BoxAnswer, FaceAnswer, ModelAnswer
+from edge.use_cases.quality import QualityRule
 from storage.records.model import FaceState, Photo, PhotoStatus, PhotoSummary
 
 
@@ -18,14 +19,28 @@ class DetectAnswer(Answer):
     width: int = Field(description="Pixels, EXIF orientation applied.")
     height: int
     faces: list[FaceAnswer]
+    min_quality: float = Field(
+        description="The quality below which a face is `low_quality`; 0: none is."
+    )
     model: ModelAnswer
     request_id: str
+
+
+class RefusedFace(Answer):
+    """A face that was not put into the index."""
+
+    face_id: str
+    reason: Literal["low_quality"]
+    detail: str = Field(description="The figures.")
 
 
 class PutPhotoAnswer(DetectAnswer):
     """A photo as it was put into the base."""
 
-    status: PhotoStatus
+    status: PhotoStatus = Field(
+        description="detected: faces were found, and all of them refused; see `refused`."
+    )
+    refused: list[RefusedFace] = Field(description="Faces that were not put into the index.")
     created: bool = Field(description="false: the same bytes were there already.")
 
 
@@ -40,12 +55,15 @@ class PhotoAnswer(Answer):
     height: int
     status: PhotoStatus
     faces: list[FaceAnswer]
+    min_quality: float = Field(
+        description="The quality below which a face is `low_quality`; 0: none is."
+    )
     created_at: AwareDatetime
     updated_at: AwareDatetime
     request_id: str
 
     @classmethod
-    def of(cls, photo: Photo, request_id: str) -> PhotoAnswer:
+    def of(cls, photo: Photo, rule: QualityRule, request_id: str) -> PhotoAnswer:
         revision = photo.revision
         return cls(
             photo_id=revision.photo.photo_id,
@@ -55,7 +73,8 @@ class PhotoAnswer(Answer):
             width=revision.width,
             height=revision.height,
             status=photo.status,
-            faces=[FaceAnswer.of(face) for face in photo.faces],
+            faces=[FaceAnswer.of(face, rule) for face in photo.faces],
+            min_quality=rule.min_quality,
             created_at=revision.created_at,
             updated_at=revision.updated_at,
             request_id=request_id,

@@ -8,6 +8,7 @@ from edge.errors import InvalidParameter, NoFacesDetected
 from edge.use_cases.boxes import best_match, grown, holds_centre, is_sound, overlaps_photo
 from edge.use_cases.model import Embed, FaceAdded, FaceAnalyzer, LookPolicy, SeenFace
 from edge.use_cases.pending import PendingRevisions
+from edge.use_cases.quality import EVERY_FACE, QualityRule
 from edge.use_cases.resolve import Allowed, ensure_allowed, resolve_photo
 from edge.use_cases.spaces import Spaces, model_of
 from edge.use_cases.sweep import Sweep
@@ -40,6 +41,7 @@ class AddFace:
         records: RecordStore,
         photos: PhotoStore,
         *,
+        quality: QualityRule = EVERY_FACE,
         sweep: Sweep | None = None,
         spaces: Spaces | None = None,
     ) -> None:
@@ -49,12 +51,13 @@ class AddFace:
         self._photos = photos
         self._spaces = spaces or Spaces(vectors, records)
         self._pending = PendingRevisions(records, photos, sweep)
+        self._quality = quality
         self._sweep = sweep
 
     async def by_face(self, face_id: str, collection_id: str | None, allowed: Allowed) -> FaceAdded:
         """Add the face of that id; in another collection, if one is named.
 
-        Raises FaceNotFound, Forbidden, whatever the analyzer and the stores raise.
+        Raises FaceNotFound, Forbidden, LowQuality, whatever the analyzer and the stores raise.
         """
         found = await self._records.face(FaceId(face_id))
         if found is None:
@@ -68,8 +71,8 @@ class AddFace:
     ) -> FaceAdded:
         """Add the face under a box (photo frame) of the photo as it was detected last.
 
-        Raises InvalidParameter, PhotoNotFound, AmbiguousPhoto, Forbidden, NoFacesDetected, whatever
-        the analyzer and the stores raise.
+        Raises InvalidParameter, PhotoNotFound, AmbiguousPhoto, Forbidden, NoFacesDetected,
+        LowQuality, whatever the analyzer and the stores raise.
         """
         if not is_sound(box):
             raise InvalidParameter("bbox", "needs finite figures, width and height above 0")
@@ -113,7 +116,10 @@ class AddFace:
         return await self._face_like(photo, face.face)
 
     async def _add(self, kept: _Kept, collection_id: str | None, allowed: Allowed) -> FaceAdded:
-        if collection_id is not None and collection_id != kept.revision.photo.collection_id:
+        goes_elsewhere = collection_id not in (None, kept.revision.photo.collection_id)
+        if goes_elsewhere or kept.face.state is not FaceState.INDEXED:
+            self._quality.require(kept.face.seen.quality)
+        if collection_id is not None and goes_elsewhere:
             ensure_allowed(collection_id, allowed)
             kept = await self._copied(kept, collection_id)
         return await self._indexed(kept)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edge.use_cases.digest import sha256_of
 from edge.use_cases.model import Embed, Enrolment, FaceAnalyzer, LookPolicy, SeenPhoto
 from edge.use_cases.pending import PendingRevisions
+from edge.use_cases.quality import EVERY_FACE, QualityRule
 from edge.use_cases.spaces import Spaces, model_of
 from edge.use_cases.sweep import Sweep
 from storage.errors import AlreadyExists
@@ -14,12 +15,14 @@ from storage.identity import PhotoKey, face_id_of
 from storage.photos.port import PhotoStore
 from storage.records.model import Revision, RevisionState
 from storage.records.port import RecordStore
-from storage.records.rules import answers_enrolment
+from storage.records.rules import answers_enrolment, is_below
 from storage.vectors.port import FaceVector, VectorStore
 
 
 class EnrolPhoto:
     """Detects and indexes every face of a photo; the photo is there whole, or not at all.
+
+    Faces that the quality rule refuses are kept with the photo and not indexed.
 
     The order of the steps is what keeps it so: whatever fails before the commit leaves rows, bytes
     and vectors that nobody can see, and the sweep collects them (docs/architecture.md).
@@ -32,11 +35,13 @@ class EnrolPhoto:
         records: RecordStore,
         photos: PhotoStore,
         *,
+        quality: QualityRule = EVERY_FACE,
         sweep: Sweep | None = None,
         spaces: Spaces | None = None,
     ) -> None:
         self._faces = faces
         self._vectors = vectors
+        self._index_from = quality.index_from
         self._records = records
         self._spaces = spaces or Spaces(vectors, records)
         self._pending = PendingRevisions(records, photos, sweep)
@@ -55,13 +60,15 @@ class EnrolPhoto:
             if not replace:
                 raise AlreadyExists(photo.photo_id)
             active = await self._spaces.active()
-            if active is not None and answers_enrolment(current, sha256, active.id):
+            if active is not None and answers_enrolment(
+                current, sha256, active.id, self._index_from
+            ):
                 return Enrolment(photo=current, created=False, model=model_of(active))
 
         async with self._pending.writing(photo, sha256, image) as revision:
             seen = await self._faces.analyze(image, look=LookPolicy.FULL, embed=Embed.ALL)
             space = await self._spaces.for_writing(seen.model)
-            vectors = face_vectors(revision, seen)
+            vectors = face_vectors(revision, seen, self._index_from)
             if vectors:
                 await self._vectors.add(space, vectors)
             committed = await self._records.commit_live(
@@ -70,6 +77,7 @@ class EnrolPhoto:
                 height=seen.height,
                 faces=[face.face for face in seen.faces],
                 space=space,
+                min_quality=self._index_from,
                 replace=replace,
             )
         if self._sweep is not None and (current is not None or not committed.created):
@@ -77,10 +85,15 @@ class EnrolPhoto:
         return Enrolment(photo=committed.photo, created=committed.created, model=seen.model)
 
 
-def face_vectors(revision: Revision, seen: SeenPhoto) -> Sequence[FaceVector]:
-    """The faces as the vector store keeps them, numbered as the commit will number them."""
+def face_vectors(revision: Revision, seen: SeenPhoto, min_quality: float) -> Sequence[FaceVector]:
+    """The faces as the vector store keeps them, numbered as the commit will number them.
+
+    Those of an overall quality below `min_quality` are left out.
+    """
     vectors = []
     for number, face in enumerate(seen.faces):
+        if is_below(face.face.quality, min_quality):
+            continue
         if face.embedding is None:
             raise ValueError(f"face {number} was to be embedded and has no embedding")
         vectors.append(

@@ -125,8 +125,7 @@ class SearchQuery:
 
     top_k: int
     offset: int
-    score_threshold: float | None
-    """None: the pack's recommended figure (`score_threshold=recommended`)."""
+    score_threshold: float
     collections: frozenset[str] | None
     """None: the whole base; "" among them: what is in no collection."""
 

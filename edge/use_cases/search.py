@@ -66,14 +66,13 @@ class SearchPhotos:
     async def __call__(self, selfie: bytes, query: SearchQuery) -> SearchPage:
         """One page of the photos of this person.
 
-        Raises NoFacesDetected, TooManyFaces, InvalidParameter if the pack recommends no threshold
-        and one was asked for, EmbeddingSpaceMismatch, whatever the analyzer and the stores raise.
+        Raises NoFacesDetected, TooManyFaces, EmbeddingSpaceMismatch, whatever the analyzer and the
+        stores raise.
         """
         started = time.perf_counter()
         sha256 = await sha256_of(selfie)
         known = self._probes.get(sha256)
         probe = known or await self._read(selfie)
-        threshold = await self._threshold(query)
         inference_seconds = time.perf_counter() - started
 
         started = time.perf_counter()
@@ -84,12 +83,12 @@ class SearchPhotos:
             raise
         if known is None:
             self._probes.put(sha256, probe)
-        found = await self._search(probe, query, threshold) if is_searchable else []
+        found = await self._search(probe, query) if is_searchable else []
         matches, next_offset = page_of(found, offset=query.offset, top_k=query.top_k)
         return SearchPage(
             matches=matches,
             next_offset=next_offset,
-            score_threshold=threshold,
+            score_threshold=query.score_threshold,
             probe=probe.face,
             faces_found=probe.faces_found,
             model=probe.model,
@@ -107,9 +106,11 @@ class SearchPhotos:
         )
         return the_one_face(seen, policy)
 
-    async def _threshold(self, query: SearchQuery) -> float:
-        if query.score_threshold is not None:
-            return query.score_threshold
+    async def recommended_threshold(self) -> float:
+        """The pack's own figure (`score_threshold=recommended`).
+
+        Raises InvalidParameter if it has none, whatever the analyzer raises.
+        """
         recommended = await self._faces.recommended_threshold(RECOMMENDED_FALSE_MATCH_RATE)
         if recommended is None:
             raise InvalidParameter(
@@ -117,13 +118,13 @@ class SearchPhotos:
             )
         return recommended
 
-    async def _search(self, probe: Probe, query: SearchQuery, threshold: float) -> Sequence[Match]:
+    async def _search(self, probe: Probe, query: SearchQuery) -> Sequence[Match]:
         return await self._gallery.nearest(
             probe.model.space_id,
             probe.embedding,
             within=query.collections,
             wanted=query.offset + query.top_k + 1,  # one more says whether there is a next page
-            minimum_score=threshold,
+            minimum_score=query.score_threshold,
         )
 
 

@@ -73,6 +73,7 @@ class MemoryRecordStore(MemoryOperations):
         height: int,
         faces: Sequence[NewFace],
         space: SpaceId,
+        min_quality: float = 0.0,
         replace: bool = True,
     ) -> Committed:
         mine = self._pending(revision)
@@ -80,14 +81,16 @@ class MemoryRecordStore(MemoryOperations):
         if current is not None and not replace:
             self._set(revision, state=RevisionState.GARBAGE)
             raise AlreadyExists(f"{mine.photo} has a live revision")
-        if current is not None and rules.answers_enrolment(current, mine.sha256, space):
+        if current is not None and rules.answers_enrolment(
+            current, mine.sha256, space, min_quality
+        ):
             self._set(revision, state=RevisionState.GARBAGE)
             return Committed(current, created=False)
         self._close(self._live.pop(mine.photo, None))
         self._close(self._staged.pop(mine.photo, None))
         self._live[mine.photo] = revision
         self._set(revision, state=RevisionState.LIVE, width=width, height=height)
-        self._faces[revision] = rules.numbered(revision, faces, FaceState.INDEXED, space)
+        self._faces[revision] = rules.enrolled(revision, faces, space, min_quality)
         return Committed(self._whole(revision), created=True)
 
     async def commit_staged(
@@ -100,7 +103,7 @@ class MemoryRecordStore(MemoryOperations):
         self._close(self._staged.pop(mine.photo, None))
         self._staged[mine.photo] = revision
         self._set(revision, state=RevisionState.STAGED, width=width, height=height)
-        self._faces[revision] = rules.numbered(revision, faces, FaceState.DETECTED, None)
+        self._faces[revision] = rules.numbered(revision, faces)
         return self._whole(revision)
 
     async def index_face(self, face_id: FaceId, space: SpaceId) -> FaceIndexed:

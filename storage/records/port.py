@@ -45,14 +45,16 @@ class RecordStore(Protocol):
         height: int,
         faces: Sequence[NewFace],
         space: SpaceId,
+        min_quality: float = 0.0,
         replace: bool = True,
     ) -> Committed:
-        """Make a pending revision the photo, all its faces indexed in `space`.
+        """Make a pending revision the photo, its faces indexed in `space`.
 
-        If the current revision has the same sha256, is not lost and is wholly indexed in `space`,
-        mine becomes garbage and that one is the answer (created=False). Otherwise the old one, and
-        any staged one, becomes garbage. Faces are numbered from 0 in the order given. Two writers
-        of one photo are ordered here.
+        Faces of an overall quality below `min_quality` are kept as `detected`: not in the index. If
+        the current revision has the same sha256, is not lost and has just these faces indexed in
+        `space`, mine becomes garbage and that one is the answer (created=False). Otherwise the old
+        one, and any staged one, becomes garbage. Faces are numbered from 0 in the order given. Two
+        writers of one photo are ordered here.
 
         Raises RevisionGone if it is no longer pending; AlreadyExists (and mine is garbage) if
         `replace` is False and the photo has a live revision.

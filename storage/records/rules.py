@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from storage.identity import RevisionId, SpaceId
 from storage.records.model import (
@@ -13,6 +14,7 @@ from storage.records.model import (
     PhotoFilter,
     PhotoStatus,
     PhotoSummary,
+    Quality,
     Revision,
     RevisionState,
 )
@@ -24,11 +26,24 @@ OPEN = (RevisionState.PENDING, *SHOWN)
 """The states that a removal ends."""
 
 
-def answers_enrolment(current: Photo, sha256: str, space: SpaceId) -> bool:
-    """Whether enrolling these bytes into `space` would leave the current revision as it is."""
+def answers_enrolment(
+    current: Photo, sha256: str, space: SpaceId, min_quality: float = 0.0
+) -> bool:
+    """Whether enrolling these bytes into `space` would leave the current revision as it is.
+
+    Also where `min_quality` was another one when it was enrolled, and lets the same faces in.
+    """
     return has_bytes(current.revision, sha256) and all(
-        face.state is FaceState.INDEXED and face.space_id == space for face in current.faces
+        face.state is FaceState.DETECTED
+        if is_below(face.seen.quality, min_quality)
+        else face.state is FaceState.INDEXED and face.space_id == space
+        for face in current.faces
     )
+
+
+def is_below(quality: Quality, min_quality: float) -> bool:
+    """Whether the face is too poor to be compared; by the overall figure, 0 to 1."""
+    return quality.overall < min_quality
 
 
 def has_bytes(revision: Revision, sha256: str) -> bool:
@@ -36,11 +51,21 @@ def has_bytes(revision: Revision, sha256: str) -> bool:
     return revision.sha256 == sha256 and not revision.lost
 
 
-def numbered(
-    revision: RevisionId, faces: Sequence[NewFace], state: FaceState, space: SpaceId | None
+def numbered(revision: RevisionId, faces: Sequence[NewFace]) -> tuple[Face, ...]:
+    """The faces as the revision's, numbered from 0 in the order given; none is in the index."""
+    return tuple(Face(revision, n, seen, FaceState.DETECTED, None) for n, seen in enumerate(faces))
+
+
+def enrolled(
+    revision: RevisionId, faces: Sequence[NewFace], space: SpaceId, min_quality: float
 ) -> tuple[Face, ...]:
-    """The faces as the revision's, numbered from 0 in the order given."""
-    return tuple(Face(revision, n, seen, state, space) for n, seen in enumerate(faces))
+    """The faces as the revision's, numbered likewise; in the index are those good enough."""
+    return tuple(
+        face
+        if is_below(face.seen.quality, min_quality)
+        else replace(face, state=FaceState.INDEXED, space_id=space)
+        for face in numbered(revision, faces)
+    )
 
 
 def indexed(faces: Sequence[Face]) -> int:

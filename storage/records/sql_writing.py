@@ -74,6 +74,7 @@ class SqlWriting(SqlPart):
         height: int,
         faces: Sequence[NewFace],
         space: SpaceId,
+        min_quality: float = 0.0,
         replace: bool = True,
     ) -> Committed:
         async with self._database.write() as connection:
@@ -81,11 +82,13 @@ class SqlWriting(SqlPart):
             live, staged = await lock_photo(connection, mine.photo)
             current = None if live is None else await read_revision(connection, live)
             is_refused = current is not None and not replace
-            if is_refused or (current and rules.answers_enrolment(current, mine.sha256, space)):
+            if is_refused or (
+                current and rules.answers_enrolment(current, mine.sha256, space, min_quality)
+            ):
                 await _close_pending(connection, revision)
                 committed = None if current is None else Committed(current, created=False)
             else:
-                seen = rules.numbered(revision, faces, FaceState.INDEXED, space)
+                seen = rules.enrolled(revision, faces, space, min_quality)
                 written = await _finish(
                     connection, revision, RevisionState.LIVE, width, height, seen
                 )
@@ -106,7 +109,7 @@ class SqlWriting(SqlPart):
                 if same is not None and rules.has_bytes(same.revision, mine.sha256):
                     await _close_pending(connection, revision)
                     return same
-            seen = rules.numbered(revision, faces, FaceState.DETECTED, None)
+            seen = rules.numbered(revision, faces)
             written = await _finish(connection, revision, RevisionState.STAGED, width, height, seen)
             await _close(connection, [shown[1]])
             await connection.execute(

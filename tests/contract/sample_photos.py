@@ -11,13 +11,13 @@ OTHER_SPACE = SpaceId("arcface_9f9f")
 BEACH = PhotoKey("wedding", "beach.jpg")
 
 
-def face(n: int = 0) -> NewFace:
+def face(n: int = 0, overall: float = 0.83) -> NewFace:
     """A face that differs from others by `n`, in figures that no float32 holds."""
     return NewFace(
         box=Box(10.1 + n, 20.2, 33.3, 44.4),
         landmarks=((12.1, 30.5), (25.7, 30.1), (19.0, 40.0), (13.3, 50.2), (24.4, 1 / 3)),
         detection_score=0.91,
-        quality=Quality(overall=0.83, size=44.4, sharpness=0.77, yaw=-8.1, pitch=3.0, roll=1.2),
+        quality=Quality(overall=overall, size=44.4, sharpness=0.77, yaw=-8.1, pitch=3.0, roll=1.2),
     )
 
 

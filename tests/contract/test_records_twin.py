@@ -49,6 +49,7 @@ class Step:
     number: int
     faces: int
     in_other_space: bool
+    min_quality: float
 
 
 # Many begin and commit, few remove: a base that is mostly empty would test little.
@@ -76,6 +77,7 @@ STEPS = st.lists(
         number=st.integers(0, 3),
         faces=st.integers(0, 3),
         in_other_space=st.booleans(),
+        min_quality=st.sampled_from([0.0, 0.0, 0.75]),  # of three faces it refuses the second on
     ),
     min_size=20,  # hypothesis makes lists little longer than this
     max_size=50,
@@ -109,7 +111,7 @@ class Follower:
     async def _call(self, step: Step) -> object:  # noqa: C901  # one line for each method
         records, photo = self._records, KEYS[step.photo]
         mine = self._made[-1 - step.back % len(self._made)] if self._made else RevisionId("0" * 26)
-        seen = [face(n) for n in range(step.faces)]
+        seen = [face(n, overall=0.8 - n / 10) for n in range(step.faces)]
         space = OTHER_SPACE if step.in_other_space else SPACE
         match step.kind:
             case "commit_live" | "commit_once":
@@ -119,6 +121,7 @@ class Follower:
                     height=2,
                     faces=seen,
                     space=space,
+                    min_quality=step.min_quality,
                     replace=step.kind == "commit_live",
                 )
             case "commit_staged":

@@ -33,7 +33,8 @@ def photo_of(*people: str, shot: int = 0) -> bytes:
     """Bytes of a photo with these people, from left to right.
 
     "small:anna" is a face that does not count; "hidden:anna" one that only a look at its region
-    finds. Another `shot` gives other bytes and slightly other embeddings.
+    finds; "poor:anna" one of a quality of 0.1, where others have 0.8. Another `shot` gives other
+    bytes and slightly other embeddings.
     """
     return _MAGIC + json.dumps({"people": people, "shot": shot}).encode()
 
@@ -160,7 +161,7 @@ def _face(position: int, person: str) -> NewFace:
         landmarks=tuple((box.x + 10.0 * n, box.y + 10.0 * n) for n in range(1, 6)),
         detection_score=0.9,
         quality=Quality(
-            overall=0.8,
+            overall=0.1 if person.startswith("poor:") else 0.8,
             size=10.0 if person.startswith("small:") else _SIDE,
             sharpness=0.8,
             yaw=0.0,

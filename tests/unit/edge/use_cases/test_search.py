@@ -20,7 +20,7 @@ from tests.unit.edge.use_cases.conftest import Base, key
 EVERYTHING = SearchQuery(top_k=10, offset=0, score_threshold=-1.0, collections=None)
 
 
-def query(*, top_k: int = 10, offset: int = 0, threshold: float | None = -1.0) -> SearchQuery:
+def query(*, top_k: int = 10, offset: int = 0, threshold: float = -1.0) -> SearchQuery:
     return SearchQuery(top_k=top_k, offset=offset, score_threshold=threshold, collections=None)
 
 
@@ -134,14 +134,18 @@ async def test_an_error_is_not_remembered(base: Base) -> None:
 
 
 async def test_the_recommended_threshold_is_the_packs(base: Base) -> None:
-    page = await base.search(photo_of("anna"), query(threshold=None))
-    assert page.score_threshold == 0.4
+    assert await base.search.recommended_threshold() == 0.4
+
+
+async def test_the_page_says_which_threshold_was_applied(base: Base) -> None:
+    page = await base.search(photo_of("anna"), query(threshold=0.123456))
+    assert page.score_threshold == 0.123456
 
 
 async def test_a_pack_without_a_recommendation_says_so(base: Base) -> None:
     base.faces.threshold = None
     with pytest.raises(InvalidParameter) as caught:
-        await base.search(photo_of("anna"), query(threshold=None))
+        await base.search.recommended_threshold()
     assert caught.value.field == "score_threshold"
 
 
