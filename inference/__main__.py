@@ -9,6 +9,7 @@ import uvloop
 
 from inference.errors import GaveUp, StartError
 from inference.logs import configure_logging
+from inference.runtimes import OpenSessions, open_sessions
 from inference.server import serve
 from inference.settings import load_settings
 
@@ -16,7 +17,7 @@ START_FAILED = 2
 GAVE_UP = 3
 
 
-def main() -> int:
+def main(opener: OpenSessions = open_sessions) -> int:
     """Serve; the exit code: 0 after a drain, 2 if it cannot start, 3 if it stopped by itself.
 
     stderr says why.
@@ -24,7 +25,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
-        uvloop.run(serve(settings))
+        uvloop.run(serve(settings, opener=opener))
     except StartError as error:
         sys.stderr.write(f"inference: {error}\n")
         return START_FAILED

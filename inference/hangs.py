@@ -17,8 +17,9 @@ MOST_LEFT_BEHIND = 4
 LOOKS = 4
 """At how many looks in a row a worker is found at the same point before it is taken to hang. They
 are counted, not timed: a process that was stopped for a while finds nobody guilty."""
-PATIENCE_WITH_MAKING = 20
-"""How many times longer than a run a session may take to be made: TensorRT builds for minutes."""
+PATIENCE_WITH_MAKING = 4
+"""How many times longer than a run it may take to make a session again. TensorRT without its cache
+needs longer; then the process ends, and the next one takes all the time it wants at its start."""
 
 
 @dataclass(frozen=True, slots=True)
