@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -38,6 +38,8 @@ class Load:
 
 NOTHING = Load(0, 0)
 
+_Waiting = tuple[Load, asyncio.Future[None]]
+
 
 class Admission:
     """Work in flight, bounded in items and bytes.
@@ -61,7 +63,8 @@ class Admission:
         self._on_change = on_change
         self._held = NOTHING
         self._held_by_waiters = NOTHING
-        self._waiting: deque[tuple[Load, asyncio.Future[None]]] = deque()
+        # In turn order: the first caller is next, and goes to the end when it was let in.
+        self._waiting: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
 
     @property
     def held(self) -> Load:
@@ -88,25 +91,26 @@ class Admission:
             self._give_back(load)
 
     @asynccontextmanager
-    async def wait_and_enter(self, load: Load) -> AsyncIterator[None]:
+    async def wait_and_enter(self, load: Load, caller: Hashable = None) -> AsyncIterator[None]:
         """Hold `load` for the length of the block; first wait, as `acquire` does."""
-        await self.acquire(load)
+        await self.acquire(load, caller)
         try:
             yield
         finally:
             self.release(load)
 
-    async def acquire(self, load: Load) -> None:
+    async def acquire(self, load: Load, caller: Hashable = None) -> None:
         """Hold `load` until it is released; first wait until it fits, in turn.
 
-        Whoever waits is never shut out: while none of them holds anything, the first enters,
-        whatever its size and whatever else is in flight.
+        Callers take turns, so that one with much to bring does not keep the others waiting. Whoever
+        waits is never shut out: while none of them holds anything, the first enters, whatever its
+        size and whatever else is in flight.
         """
         if not self._waiting and self._has_room(load):
             self._take_for_waiter(load)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((load, turn))
+        self._waiting.setdefault(caller, deque()).append((load, turn))
         try:
             await turn
         except asyncio.CancelledError:
@@ -139,12 +143,16 @@ class Admission:
 
     def _admit_waiting(self) -> None:
         while self._waiting:
-            load, turn = self._waiting[0]
-            if turn.cancelled():
-                self._waiting.popleft()
-            elif self._has_room(load):
-                self._waiting.popleft()
+            caller, line = next(iter(self._waiting.items()))
+            load, turn = line[0]
+            is_gone = turn.cancelled()
+            if not is_gone and not self._has_room(load):
+                return
+            line.popleft()
+            if not line:
+                del self._waiting[caller]
+            elif not is_gone:
+                self._waiting.move_to_end(caller)
+            if not is_gone:
                 self._take_for_waiter(load)
                 turn.set_result(None)
-            else:
-                return

@@ -139,7 +139,7 @@ class DirectAnalyzer:
                 is_late = call.is_expired(time.monotonic())
                 self._on_dropped("deadline" if is_late else "caller_gone")
 
-        async with self._memory.wait_and_enter(room):
+        async with self._memory.wait_and_enter(room, call.caller):
             try:
                 await self._photos.submit(job, call=call)
             finally:

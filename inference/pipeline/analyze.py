@@ -109,7 +109,7 @@ class Analyzer:
         watch = _Stopwatch()
         picture = self._open(data)
         walk = Walk(self._looks, options, region)
-        async with self._memory.wait_and_enter(_room(picture)):
+        async with self._memory.wait_and_enter(_room(picture), call.caller):
             sight = await self._look(walk, picture, call, watch)
             judged = await self._judge(walk, picture, sight, call, watch)
             picture.release()
@@ -125,7 +125,7 @@ class Analyzer:
         Raises ItemError and Dropped.
         """
         picture = self._open(data)
-        async with self._memory.wait_and_enter(_room(picture)):
+        async with self._memory.wait_and_enter(_room(picture), call.caller):
             crops = await self._pixels.run(lambda: picture.crops([landmarks]), call)
             picture.release()
         return EmbeddedFace((await self._embed(crops, call))[0], crops[0])

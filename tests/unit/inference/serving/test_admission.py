@@ -129,3 +129,22 @@ async def test_one_cancelled_in_the_moment_it_is_admitted_holds_nothing() -> Non
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert admission.held == NOTHING
+
+
+async def test_one_with_little_to_bring_does_not_wait_behind_one_with_much() -> None:
+    admission = Admission(Load(100, 100))
+    await admission.acquire(Load(1, 100), "large")
+    entered: list[str] = []
+
+    async def enter(caller: str) -> None:
+        async with admission.wait_and_enter(Load(1, 100), caller):
+            entered.append(caller)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for caller in ["large"] * 10 + ["small"]:
+            group.create_task(enter(caller))
+        await turns()
+        admission.release(Load(1, 100))
+    assert entered == ["large", "small"] + ["large"] * 9
+    assert admission.held == NOTHING
