@@ -43,6 +43,8 @@ class Plot:
     x_label: str
     y_label: str
     series: dict[str, list[tuple[float, float]]]
+    spans: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """Stretches of the x axis to shade, from and to, by what they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@
 
 Small real images in every form, damaged in one to three ways each, go to `/search/` and
 `/detect_faces/` of an edge over an inference server. Image number n of a seed is always the same.
-What did not get the answer it should is written to `bench/results/mutations/`, with how to make it
-again.
+What did not get the answer it should is written to `bench/results/mutations-<form>/`, with how to
+make it again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from bench.mutations.originals import originals
 from bench.mutations.sending import OK, send_all
 
 NAME = "mutations"
-FAILURES = RESULTS / NAME
 _COUNTS = {Form.SHORT: 5_000, Form.FULL: 100_000}
 _SEED = 20261121
 
@@ -58,9 +57,9 @@ class Series:
         answered = {one.mutation.original for one in outcomes if one.status == OK}
         if not answered:
             raise OriginalsRefused("not one image was answered 200; name others with --photos")
-        kept = findings.keep_failures(outcomes, self.seed, FAILURES)
-        if kept:
-            print(f"{kept} images that did not get what they should are in {FAILURES}")
+        folder = RESULTS / f"{NAME}-{form}"
+        if kept := findings.keep_failures(outcomes, self.seed, folder):
+            print(f"{kept} images that did not get what they should are in {folder}")
         return Result(
             NAME,
             form,

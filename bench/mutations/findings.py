@@ -22,7 +22,10 @@ def figures(outcomes: Sequence[Outcome], crashes: int, sent_of: int) -> list[Fig
     """What the series is run for. crashes: processes that are not the same as before."""
     server_errors = sum(one.status >= _SERVER_ERROR or not one.status for one in outcomes)
     late = sum(one.is_late for one in outcomes)
-    others = sum(one.fault is not None for one in outcomes) - server_errors
+    others = sum(
+        not one.is_late and one.fault is not None and 0 < one.status < _SERVER_ERROR
+        for one in outcomes
+    )
 
     def none(name: str, value: float) -> Figure:
         return Figure("", name, value, "", 0.0, "lower", is_guarded=True)
@@ -32,7 +35,7 @@ def figures(outcomes: Sequence[Outcome], crashes: int, sent_of: int) -> list[Fig
         none("answers 5xx, or none at all", server_errors),
         none("processes that ended", crashes),
         none("answers after the deadline", late),
-        none("answers that are no documented refusal of an image", max(0, others - late)),
+        none("answers that are no documented refusal of an image", others),
         Figure(
             "", "longest wait", max(one.seconds for one in outcomes) * 1000, "ms", None, "lower"
         ),

@@ -28,14 +28,23 @@ def draw(plot: Plot, stem: Path) -> Path:
         axes = figure.subplots()
         for number, (name, line) in enumerate(plot.series.items()):
             _draw_series(axes, plot, number, name, line)
+        for number, (name, stretches) in enumerate(plot.spans.items()):
+            _shade(axes, f"C{number + len(plot.series)}", name, stretches)
         axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        if len(plot.series) > 1:
-            axes.legend(frameon=False)
+        if len(plot.series) + len(plot.spans) > 1:
+            axes.legend(frameon=False, fontsize=7 if plot.spans else None)
         figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
     return file
+
+
+def _shade(axes: Axes, colour: str, name: str, stretches: Points) -> None:
+    for number, (start, end) in enumerate(stretches):
+        # What lasts no time shows as a line.
+        label = name if number == 0 else None
+        axes.axvspan(start, end, color=colour, alpha=0.3, linewidth=1, label=label)
 
 
 def _draw_series(axes: Axes, plot: Plot, number: int, name: str, line: Points) -> None:

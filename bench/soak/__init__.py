@@ -1,0 +1,1 @@
+"""An hour of mixed work with faults: nothing wrong, nothing lost, and soon back to full rate."""
