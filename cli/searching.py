@@ -93,6 +93,7 @@ def _print_table(order: SearchOrder, found: Found) -> None:
             f"{box.x:.0f}, {box.y:.0f}, {box.width:.0f} × {box.height:.0f}",
         )
     out().print(rows)
+    note(f"At a similarity of {found.score_threshold:g} or more.")
 
 
 async def _sheet(order: SearchOrder, found: Found, client: EdgeClient) -> bytes:

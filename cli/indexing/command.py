@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +72,11 @@ async def _index(
 
         await Uploader(access.client, order.collection_id, known).run(found.photos, on_outcome)
     seconds = time.monotonic() - started
-    taken = [outcome.photo_id for outcome in outcomes if outcome.ending is not Ending.FAILED]
     there = await _listed(access, order.collection_id)
     missing = [
-        photo_id
-        for photo_id in taken
-        if photo_id not in there or there[photo_id].status not in DONE_STATUSES
+        outcome.photo_id
+        for outcome in outcomes
+        if outcome.ending is not Ending.FAILED and not _is_held(outcome, there)
     ]
     problems = None
     if order.is_checked and access.is_local:
@@ -91,6 +91,15 @@ async def _index(
         seconds,
         Consistency(missing, problems),
     )
+
+
+def _is_held(outcome: Outcome, there: Mapping[str, PhotoRow]) -> bool:
+    """Whether the service lists the photo as it should after this outcome."""
+    row = there.get(outcome.photo_id)
+    if row is None:
+        return False
+    # With all its faces refused a photo is as one that was detected only.
+    return row.status in DONE_STATUSES or (outcome.is_refused_whole and row.status == "detected")
 
 
 async def _listed(access: Access, collection_id: str | None) -> dict[str, PhotoRow]:

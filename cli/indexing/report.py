@@ -53,6 +53,19 @@ class IndexReport:
         ]
 
     @property
+    def refused_whole(self) -> list[str]:
+        """Photos on which every face was too poor to be indexed."""
+        return [outcome.photo_id for outcome in self.outcomes if outcome.is_refused_whole]
+
+    @property
+    def faces_refused(self) -> int:
+        return sum(outcome.faces_refused for outcome in self.outcomes)
+
+    @property
+    def faces_marked(self) -> int:
+        return sum(outcome.faces_marked for outcome in self.outcomes)
+
+    @property
     def is_clean(self) -> bool:
         return not self.failed and self.consistency.is_clean
 
@@ -74,6 +87,14 @@ def print_report(report: IndexReport, *, as_json: bool) -> None:
     table.add_row(f"[bold]{indexed}[/]", f"indexed{rate}")
     table.add_row(f"[bold]{report.count(Ending.UNCHANGED)}[/]", "unchanged")
     table.add_row(f"[bold]{len(report.without_faces)}[/]", "of them without faces")
+    if report.faces_refused:
+        whole = len(report.refused_whole)
+        photos = f"; {whole} of the photos show no better one" if whole else ""
+        table.add_row(
+            f"[bold]{report.faces_refused}[/]", f"faces refused for their quality{photos}"
+        )
+    if report.faces_marked:
+        table.add_row(f"[bold]{report.faces_marked}[/]", "faces marked for their quality")
     table.add_row(f"[bold]{len(report.failed)}[/]", "failed")
     if report.passed_over:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.passed_over.items()))
@@ -82,6 +103,7 @@ def print_report(report: IndexReport, *, as_json: bool) -> None:
         )
     console.print(table)
     _print_list("Without faces", report.without_faces)
+    _print_list("With poor faces only: kept, and in no search", report.refused_whole)
     _print_list("Failed", [f"{one.photo_id}: {one.reason}" for one in report.failed])
     _print_list("Not in the base, or not as sent", list(report.consistency.missing))
     console.print(_verdict(report))
@@ -123,6 +145,9 @@ def _as_json(report: IndexReport) -> dict[str, object]:
         "unchanged": report.count(Ending.UNCHANGED),
         "failed": [{"photo_id": one.photo_id, "reason": one.reason} for one in report.failed],
         "without_faces": report.without_faces,
+        "faces_refused": report.faces_refused,
+        "faces_marked": report.faces_marked,
+        "refused_whole": report.refused_whole,
         "passed_over": dict(report.passed_over),
         "missing": list(report.consistency.missing),
         "check_problems": report.consistency.problems,

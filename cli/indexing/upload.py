@@ -43,6 +43,12 @@ class Outcome:
     has_faces: bool = True
     reason: str = ""
     """Why it failed."""
+    faces_refused: int = 0
+    """Faces too poor to be indexed, as the service is set. Only of a photo that was sent."""
+    faces_marked: int = 0
+    """Poor faces that were indexed all the same; likewise."""
+    is_refused_whole: bool = False
+    """Whether it shows faces, and all were refused."""
 
 
 class ServiceGaveUp(CommandError):
@@ -146,8 +152,7 @@ class Uploader:
                 await self._wait(attempt, error)
                 attempt += 1
             else:
-                ending = Ending.INDEXED if enrolled.created else Ending.UNCHANGED
-                return Outcome(photo.photo_id, ending, has_faces=bool(enrolled.faces))
+                return _taken(photo, enrolled)
 
     async def _wait(self, attempt: int, error: Refused | ServiceAway) -> None:
         if time.monotonic() - self._last_progress > self._patience.give_up_after_seconds:
@@ -159,6 +164,20 @@ class Uploader:
         asked = error.retry_after_seconds if isinstance(error, Refused) else None
         chance = random.random()  # noqa: S311  # spreads load, keeps no secret
         await asyncio.sleep(self._patience.delay(attempt, asked, chance))
+
+
+def _taken(photo: FoundPhoto, enrolled: Enrolled) -> Outcome:
+    refused = {face.face_id for face in enrolled.refused}
+    return Outcome(
+        photo.photo_id,
+        Ending.INDEXED if enrolled.created else Ending.UNCHANGED,
+        has_faces=bool(enrolled.faces),
+        faces_refused=len(refused),
+        faces_marked=sum(
+            face.low_quality and face.face_id not in refused for face in enrolled.faces
+        ),
+        is_refused_whole=0 < len(enrolled.faces) == len(refused),
+    )
 
 
 def _failed(photo: FoundPhoto, reason: str) -> Outcome:

@@ -27,6 +27,14 @@ class EnrolledFace(_Answer):
 
     face_id: str | None = None
     bbox: Bounds
+    low_quality: bool = False
+
+
+class RefusedFace(_Answer):
+    """A face that the service did not put into the index."""
+
+    face_id: str
+    reason: str
 
 
 class Enrolled(_Answer):
@@ -35,6 +43,7 @@ class Enrolled(_Answer):
     photo_id: str
     status: str
     faces: tuple[EnrolledFace, ...]
+    refused: tuple[RefusedFace, ...] = ()
     created: bool = True
     """False: the same bytes were there already."""
 

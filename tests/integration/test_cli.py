@@ -248,6 +248,22 @@ def test_photos_go_in_are_found_and_checked_without_a_running_service(
     assert (checked.code, json.loads(checked.stdout)["photos"]) == (0, 8)
 
 
+def test_poor_faces_are_refused_and_counted(
+    data: Path, pack_dir: Path, photos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with Image.open(photos / "day 1" / "RD_d1.jpeg") as sharp:
+        sharp.save(folder / "sharp.png")
+        sharp.resize((sharp.width // 24, sharp.height // 24)).save(folder / "tiny.png")
+    arguments = ["index", str(folder), "--json", "--data-dir", str(data), "--pack", str(pack_dir)]
+    ended = done(arguments, EDGE_MIN_QUALITY="0.4", EDGE_LOW_QUALITY="refuse")
+    report = json.loads(ended.stdout)
+    assert (ended.code, report["indexed"], report["faces_refused"]) == (0, 2, 1)
+    assert report["refused_whole"] == ["tiny.png"]
+    assert report["is_consistent"]
+
+
 def test_a_running_service_is_used_and_does_the_check(
     data: Path, pack_dir: Path, photos: Path
 ) -> None:

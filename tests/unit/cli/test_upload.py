@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cli.indexing.upload import Ending, Outcome, Patience, ServiceGaveUp, Uploader
 from cli.indexing.walk import FoundPhoto
-from cli.rest.answers import Bounds, Enrolled, EnrolledFace, PhotoRow, Problem
+from cli.rest.answers import Bounds, Enrolled, EnrolledFace, PhotoRow, Problem, RefusedFace
 from cli.rest.client import Refused, ServiceAway
 
 AT_ONCE = Patience(give_up_after_seconds=5, first_delay_seconds=0, longest_delay_seconds=0)
@@ -81,6 +81,32 @@ async def test_every_photo_is_sent_once_eight_at_a_time(photos: list[FoundPhoto]
 async def test_photos_without_faces_are_known(photos: list[FoundPhoto]) -> None:
     outcomes = await send(Taker(), photos)
     assert [name for name, one in outcomes.items() if not one.has_faces] == ["03.jpg"]
+
+
+async def test_poor_faces_are_counted_by_what_became_of_them(photos: list[FoundPhoto]) -> None:
+    def poor(face_id: str) -> EnrolledFace:
+        return FACE.model_copy(update={"face_id": face_id, "low_quality": True})
+
+    class Choosy(Taker):
+        async def put_photo(
+            self, photo_id: str, collection_id: str | None, image: bytes
+        ) -> Enrolled:
+            faces = {"00.jpg": (FACE, poor("a"), poor("b")), "01.jpg": (poor("c"),)}
+            refused = {"00.jpg": ("a",), "01.jpg": ("c",)}
+            return Enrolled(
+                photo_id=photo_id,
+                status="detected" if photo_id == "01.jpg" else "indexed",
+                faces=faces.get(photo_id, ()),
+                refused=tuple(
+                    RefusedFace(face_id=face_id, reason="low_quality")
+                    for face_id in refused.get(photo_id, ())
+                ),
+            )
+
+    outcomes = await send(Choosy(), photos[:3])
+    counts = {name: (one.faces_refused, one.faces_marked) for name, one in outcomes.items()}
+    assert counts == {"00.jpg": (1, 1), "01.jpg": (1, 0), "02.jpg": (0, 0)}
+    assert [name for name, one in outcomes.items() if one.is_refused_whole] == ["01.jpg"]
 
 
 async def test_what_is_there_with_the_same_bytes_is_not_sent(photos: list[FoundPhoto]) -> None:
