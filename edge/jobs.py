@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from edge.outages import Outages
 from storage.errors import StorageError
 from storage.records.model import Job, JobState
 from storage.records.port import RecordStore
@@ -45,6 +46,7 @@ class JobWorker:
         self._lease_seconds = lease_seconds
         self._owner = owner or uuid.uuid4().hex
         self._job: Job | None = None
+        self._outages = Outages(_log)
 
     async def run(self) -> None:
         """Work until cancelled; the lease is given back then. A bug in a job ends that job only."""
@@ -72,12 +74,14 @@ class JobWorker:
 
     async def _step(self) -> None:
         try:
-            if await self._take_lease():
+            is_mine = await self._take_lease()
+            self._outages.back("records")
+            if is_mine:
                 job = await self._records.claim_job()
                 if job is not None:
                     await self._do(job)
         except StorageError as error:
-            _log.warning("jobs_not_reached", cause=str(error))
+            self._outages.away("records", "jobs_not_reached", cause=str(error))
         except Exception:  # noqa: BLE001  # outermost: one bug must not end the worker
             _log.exception("jobs_failed")
 

@@ -11,6 +11,7 @@ import structlog
 from edge.backend import Backend, Phase, Services
 from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
+from edge.outages import Outages
 from edge.problems import REINDEX
 from edge.schemas.operations import DependencyAnswer, ReadyAnswer
 from storage.errors import EmbeddingSpaceMismatch, StorageError
@@ -31,6 +32,7 @@ class Readiness:
         self._answer: ReadyAnswer | None = None
         self._fresh_until = float("-inf")
         self._asking = asyncio.Lock()
+        self._outages = Outages(_log)
 
     async def __call__(self) -> ReadyAnswer:
         """The state of everything; never raises for a dependency that is away."""
@@ -87,15 +89,16 @@ class Readiness:
                 detail=f"the base holds {error.found}; inference runs {error.wanted}. {REINDEX}",
             )
         except TimeoutError:
-            return DependencyAnswer(
-                state="unavailable", detail=f"no answer within {self._timeout_seconds:g} s"
-            )
+            silent = f"no answer within {self._timeout_seconds:g} s"
+            self._outages.away(name, "not ready", dependency=name, cause=silent)
+            return DependencyAnswer(state="unavailable", detail=silent)
         except (EdgeError, StorageError, InferenceFault) as error:
             # A driver's own words may name hosts and paths: they are for the log.
-            _log.warning("not ready", dependency=name, cause=str(error))
+            self._outages.away(name, "not ready", dependency=name, cause=str(error))
             return DependencyAnswer(
                 state="unavailable", detail="does not answer; the log of the edge says why"
             )
+        self._outages.back(name)
         return DependencyAnswer(state="ok", detail=None)
 
 

@@ -17,6 +17,7 @@ from edge.garbage import all_here_stays
 from edge.http_server import address_of, listen, serving
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
+from edge.outages import Outages
 from edge.problems import REINDEX
 from edge.services import build_services
 from edge.settings import EdgeSettings
@@ -71,9 +72,10 @@ async def serve(
             _log.info("listening", **address_of(listening))
 
         async def prepare() -> Services:
-            stores = await _stores(opener, storage, opened, backend)
+            outages = Outages(_log)
+            stores = await _stores(opener, storage, opened, backend, outages)
             services = build_services(settings, stores, faces)
-            await _check(services, backend)
+            await _check(services, backend, outages)
             return services
 
         services = await unless(stop, prepare())
@@ -111,17 +113,21 @@ async def _stopping_with_parent(worker: Worker, stop: asyncio.Event) -> AsyncIte
 
 
 async def _stores(
-    opener: OpenStores, storage: StorageSettings, opened: AsyncExitStack, backend: Backend
+    opener: OpenStores,
+    storage: StorageSettings,
+    opened: AsyncExitStack,
+    backend: Backend,
+    outages: Outages,
 ) -> Stores:
     """The stores; waits while one of them is away. Raises StoreMisconfigured."""
     while True:
         try:
             return await opened.enter_async_context(opener(storage))
         except StoreUnavailable as error:
-            await _wait_for_stores(backend, error)
+            await _wait_for_stores(backend, error, outages)
 
 
-async def _check(services: Services, backend: Backend) -> None:
+async def _check(services: Services, backend: Backend, outages: Outages) -> None:
     """Raises StartRefused for a base that nobody could enter, or that another pack made."""
     while True:
         try:
@@ -133,14 +139,15 @@ async def _check(services: Services, backend: Backend) -> None:
             await _open_space(services, backend)
             await _check_pack(services.faces, services)
         except StoreUnavailable as error:
-            await _wait_for_stores(backend, error)
+            await _wait_for_stores(backend, error, outages)
         else:
             return
 
 
-async def _wait_for_stores(backend: Backend, error: StoreUnavailable) -> None:
+async def _wait_for_stores(backend: Backend, error: StoreUnavailable, outages: Outages) -> None:
     backend.progress = "waiting for a store that does not answer; the log of the edge says which"
-    _log.warning("store_away", store=type(error).__name__, cause=str(error))
+    store = type(error).__name__
+    outages.away(store, "store_away", store=store, cause=str(error))
     await asyncio.sleep(_RETRY_SECONDS)
 
 
