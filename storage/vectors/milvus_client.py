@@ -52,9 +52,19 @@ def connect(uri: str, *, token: str = "", timeout_seconds: float, keepalive: boo
     """A client of its own. Blocks. Raises what pymilvus raises (FAILURES)."""
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    # pymilvus pings every ten seconds; a plain gRPC server answers that with "too many pings".
-    options = {} if keepalive else {"grpc.keepalive_time_ms": 2**31 - 1}
+    options = channel_options(keepalive=keepalive)
     # `dedicated`: otherwise pymilvus keeps the connection after `close`, for the next client.
     return MilvusClient(
         uri, token=token, timeout=timeout_seconds, dedicated=True, grpc_options=options
     )
+
+
+def channel_options(*, keepalive: bool) -> dict[str, int]:
+    """Of gRPC, over pymilvus's own."""
+    # gRPC waits up to two minutes between attempts to connect, longer the longer a server is away:
+    # so long searches would go on to fail after it came back.
+    options = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1_000}
+    if not keepalive:
+        # pymilvus pings every ten seconds; a plain gRPC server answers that "too many pings".
+        options["grpc.keepalive_time_ms"] = 2**31 - 1
+    return options
