@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from edge.errors import StartRefused
 from edge.use_cases.model import FacesPolicy, LookPolicy
 from edge.use_cases.quality import LowQualityPolicy, QualityRule
+from storage.setting_errors import is_out_of_range, words
 
 PREFIX = "EDGE_"
 MIB = 1024 * 1024
@@ -200,11 +202,11 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
             raise SettingsError(f"unknown setting {variable}{hint}")
 
 
-def _sentence(entry: Mapping[str, object]) -> str:
-    # The value is left out on purpose: API_KEY is a setting too.
-    place = entry["loc"]
-    name = str(place[0]) if isinstance(place, tuple) and place else ""
-    message = str(entry["msg"]).removeprefix("Value error, ")
-    if not name:
+def _sentence(entry: ErrorDetails) -> str:
+    message = words(entry, EdgeSettings.model_fields)
+    if not entry["loc"]:
         return message
-    return f"{name if name == 'API_KEY' else PREFIX + name.upper()}: {message}"
+    name = str(entry["loc"][0])
+    # Other values are left out on purpose: API_KEY is a setting too.
+    value = f"={entry['input']}" if is_out_of_range(entry) else ""
+    return f"{name if name == 'API_KEY' else PREFIX + name.upper()}{value}: {message}"

@@ -15,6 +15,7 @@ from inference.errors import StartError
 from inference.fair_queue import BatchPolicy
 from inference.hangs import MAX_RUN_SECONDS
 from inference.pipeline.looks import LookPolicy
+from inference.setting_errors import words
 
 PREFIX = "INFERENCE_"
 MIB = 1 << 20
@@ -340,7 +341,7 @@ def _check_known(name: str) -> None:
 
 def _first_line(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
-    message = problem["msg"].removeprefix("Value error, ")
+    message = words(problem, Settings.model_fields)
     if not problem["loc"]:
         return message
     return f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']!r}: {message}"

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from storage.errors import StoreMisconfigured
+from storage.setting_errors import is_out_of_range, words
 
 PREFIX = "STORAGE_"
 MEMORY_URL = "memory://"
@@ -194,7 +195,10 @@ def _split(url: str) -> SplitResult:
 
 
 def _first_line(error: ValidationError) -> str:
-    # The value is left out on purpose: a token, or a URL with a password in it, may be one.
-    problem = error.errors(include_url=False, include_input=False)[0]
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{PREFIX}{str(problem['loc'][0]).upper()}: {message}" if problem["loc"] else message
+    problem = error.errors(include_url=False)[0]
+    message = words(problem, StorageSettings.model_fields)
+    if not problem["loc"]:
+        return message
+    # Other values are left out on purpose: a token, or a URL with a password, may be one.
+    value = f"={problem['input']}" if is_out_of_range(problem) else ""
+    return f"{PREFIX}{str(problem['loc'][0]).upper()}{value}: {message}"

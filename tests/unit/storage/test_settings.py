@@ -71,11 +71,11 @@ def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(
         ("RECORDS_URL", "mysql://host", "use postgresql://"),
         ("PHOTOS_URL", "s3://bucket", "use file:///folder"),
         ("PHOTOS_URL", "file://relative/folder", "use file:///folder"),
-        ("VECTORS_INDEX", "GARBAGE", "Input should be 'FLAT'"),
+        ("VECTORS_INDEX", "GARBAGE", "must be 'FLAT'"),
         ("VECTORS_INDEX_PARAMS", "{M", "no JSON"),
         ("VECTORS_CONSISTENCY", "eventually", "'bounded' or 'strong'"),
-        ("TIMEOUT_SECONDS", "0", "greater than 0"),
-        ("TIMEOUT_SECONDS", "nan", "greater than 0|finite"),
+        ("TIMEOUT_SECONDS", "0", "must be a number above 0 and at most 600"),
+        ("TIMEOUT_SECONDS", "nan", "must be a number above 0"),
     ],
 )
 def test_an_impossible_value_is_one_line_that_names_the_variable(
@@ -83,7 +83,7 @@ def test_an_impossible_value_is_one_line_that_names_the_variable(
 ) -> None:
     monkeypatch.setenv(PREFIX + name, value)
 
-    with pytest.raises(StoreMisconfigured, match=f"^{PREFIX}{name}: .*({said})") as refused:
+    with pytest.raises(StoreMisconfigured, match=rf"^{PREFIX}{name}(=0)?: .*({said})") as refused:
         load_settings()
 
     assert "\n" not in str(refused.value)
