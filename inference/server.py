@@ -111,7 +111,8 @@ def _facts(settings: Settings, info: ModelInfo, port: int) -> dict[str, object]:
         "licence": info.pack.licence,
         "device": info.detector.device,
         "providers": list(info.detector.providers),
-        "runtime": info.detector.runtime,
+        "detector_runtime": info.detector.runtime,
+        "recogniser_runtime": info.recogniser.runtime,
         "sessions": settings.session_count,
         "look_sizes": list(info.look_sizes),
     }

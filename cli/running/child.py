@@ -26,7 +26,8 @@ class Child:
     """`python -m module` with its environment, in a session of its own.
 
     In a session of its own, Ctrl-C reaches only the parent, which then stops its children in the
-    right order. `on_line` hears every line the child writes, with the child's name before it.
+    right order. `on_line` hears every line the child writes, with the child's name before it; but
+    not the line with which it ends, if that says why ("edge: ..."): `death` says it.
     """
 
     def __init__(
@@ -111,9 +112,16 @@ class Child:
         stream = self._process.stdout
         if stream is None:
             raise RuntimeError("the child's output is not a pipe")
+        held: str | None = None
         while raw := await _line(stream):
             text = raw.decode("utf-8", "replace").rstrip("\n")
             self._last.append(text)
+            if held is not None:  # it was not the end
+                self._on_line(self.name, held)
+                held = None
+            if text.startswith(f"{self.name}: "):
+                held = text
+                continue
             fields = log_fields(text)
             if fields.get("event") == "serving" and not self._serving.done():
                 self._serving.set_result(fields)

@@ -192,7 +192,8 @@ class TestStarts:
         with start_inference(pack_dir, RUNTIME=runtime) as server:
             assert server.ready["pack"] == pack_dir.name
             assert server.ready["device"] == "cpu"
-            assert str(server.ready["runtime"]).startswith(f"{runtime} ")
+            for network in ("detector", "recogniser"):
+                assert str(server.ready[f"{network}_runtime"]).startswith(f"{runtime} ")
             assert server.ready["providers"] == [provider]
             assert {"version", "space_id", "dim", "licence", "address"} <= set(server.ready)
 

@@ -121,9 +121,9 @@ class TestModelInfo:
         assert info.model.space_id == server.ready["space_id"]
         assert len(info.digest) == 64
         assert [network.role for network in info.networks] == ["detector", "recogniser"]
-        assert {network.runtime for network in info.networks} == {server.ready["runtime"]}
-        is_onnxruntime = str(server.ready["runtime"]).startswith("onnxruntime ")
         for network in info.networks:
+            assert network.runtime == server.ready[f"{network.role}_runtime"]
+            is_onnxruntime = network.runtime.startswith("onnxruntime ")
             assert network.providers == server.ready["providers"]
             assert network.devices == ["cpu"]
             assert network.batched is is_onnxruntime, "OpenVINO gains nothing from batches"

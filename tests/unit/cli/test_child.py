@@ -55,6 +55,21 @@ async def test_a_child_that_cannot_start_says_why_and_with_which_code(speaker: S
     assert caught.value.exit_code == ExitCode.USAGE
 
 
+async def test_what_it_ends_with_is_said_by_its_death_alone(speaker: Speaker) -> None:
+    lines: list[str] = []
+    code = (
+        "import sys\n"
+        "print('speaker: a first try failed', flush=True)\n"
+        'print(\'{"event": "again"}\', flush=True)\n'
+        "print('speaker: there is no pack', file=sys.stderr)\n"
+        "sys.exit(2)\n"
+    )
+    child = await Child.start("speaker", speaker(code), lambda _, line: lines.append(line))
+    with pytest.raises(ChildEnded, match="there is no pack"):
+        await child.serving()
+    assert lines == ["speaker: a first try failed", '{"event": "again"}']
+
+
 async def test_the_last_error_that_was_logged_is_what_it_died_of(speaker: Speaker) -> None:
     code = (
         'print(\'{"event": "no pack", "level": "error", "folder": "x"}\')\n'
