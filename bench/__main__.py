@@ -15,7 +15,10 @@ from bench.report.report import Failure, Report
 from bench.report.write import write
 from bench.run import run_benchmark
 
-SHORT = ("engine", "baseline", "decode", "start", "search", "ingest", "memory", "load")
+SHORT = (
+    *("engine", "baseline", "decode", "start", "search", "ingest", "memory", "load"),
+    *("mutations", "soak"),
+)
 FULL = (*SHORT, "early_stop", "levers")
 
 Run = Callable[[str, Form, Sequence[str]], Result | Failure]

@@ -19,7 +19,7 @@ from bench.soak.journal import Journal
 from bench.soak.ledger import State
 from bench.soak.plan import Plan
 from bench.soak.recovery import Happened
-from bench.soak.service import SoakedService, Undo
+from bench.soak.service import SoakedService
 
 _TICK_SECONDS = 0.05
 _SAMPLE_SECONDS = 1.0
@@ -50,6 +50,37 @@ class Conducted:
     journal: Journal
     sent: Sequence[Sent]
     happened: Sequence[Happened]
+
+
+class UnderWay:
+    """A fault from its beginning to its end."""
+
+    def __init__(self, fault: Fault, service: SoakedService) -> None:
+        self._fault = fault
+        self._victim = service.victim(fault)
+        self._begun = time.monotonic()
+        self._injected = service.inject(fault)
+        self._is_undone = False
+        self._over = self._begun
+
+    def is_over(self, now: float) -> bool:
+        """Whether it is; undoes it when it has lasted long enough."""
+        if now < self._begun + self._fault.lasts:
+            return False
+        self.undo()
+        self._over = time.monotonic()
+        return self._injected.is_over()
+
+    def undo(self) -> None:
+        """End it, once."""
+        if not self._is_undone:
+            self._is_undone = True
+            self._injected.undo()
+
+    @property
+    def happened(self) -> Happened:
+        """What there is to say of it, once it is over."""
+        return Happened(self._fault, self._victim, self._begun, self._over)
 
 
 def conduct(service: SoakedService, plan: Plan, faults: Sequence[Fault]) -> Conducted:
@@ -104,22 +135,20 @@ def _inject_all(
     seconds: float,
 ) -> list[Happened]:
     waiting = list(faults)
-    under_way: tuple[Fault, float, Undo] | None = None
+    under_way: UnderWay | None = None
     happened: list[Happened] = []
     next_sample = begun
     end = begun + seconds + _MARGIN_SECONDS
     try:
         while generator.poll() is None and time.monotonic() < end:
             now = time.monotonic()
-            if under_way is not None and now >= under_way[1] + under_way[0].lasts:
-                fault, since, undo = under_way
-                undo()
-                happened.append(Happened(fault, service.victim(fault), since, time.monotonic()))
+            if under_way is not None and under_way.is_over(now):
+                happened.append(under_way.happened)
                 under_way = None
             if under_way is None and waiting and now >= begun + waiting[0].at:
                 fault = waiting.pop(0)
                 print(f"{fault.at:6.0f} s: {fault.kind} for {fault.lasts:.1f} s", flush=True)
-                under_way = fault, time.monotonic(), service.inject(fault)
+                under_way = UnderWay(fault, service)
             for process in service.processes:
                 process.supervise()
             if now >= next_sample:
@@ -129,5 +158,5 @@ def _inject_all(
             time.sleep(_TICK_SECONDS)
     finally:
         if under_way is not None:
-            under_way[2]()
+            under_way.undo()
     return happened

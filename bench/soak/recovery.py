@@ -27,7 +27,8 @@ class Happened:
     victim: str
     begun: float
     undone: float
-    """When the process was started again or went on, or the disk was quick again."""
+    """When the process of ours was started again or went on, when the store took connections, or
+    when the disk was quick again."""
 
 
 @dataclass(frozen=True, slots=True)
