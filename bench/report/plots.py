@@ -14,6 +14,7 @@ from bench.kit.result import Plot
 _MAX_POINTS_OF_SVG = 2_000
 """Beyond it a picture made of pixels is smaller."""
 _SIZE_INCHES = (7.5, 4.0)
+_SHADES = ("#e6550d", "#31a354", "#756bb1", "#8c6d31", "#d6616b", "#17becf", "#636363", "#bcbd22")
 Points = Sequence[tuple[float, float]]
 
 
@@ -29,7 +30,7 @@ def draw(plot: Plot, stem: Path) -> Path:
         for number, (name, line) in enumerate(plot.series.items()):
             _draw_series(axes, plot, number, name, line)
         for number, (name, stretches) in enumerate(plot.spans.items()):
-            _shade(axes, f"C{number + len(plot.series)}", name, stretches)
+            _shade(axes, _SHADES[number % len(_SHADES)], name, stretches)
         axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.grid(alpha=0.3)
@@ -44,7 +45,7 @@ def _shade(axes: Axes, colour: str, name: str, stretches: Points) -> None:
     for number, (start, end) in enumerate(stretches):
         # What lasts no time shows as a line.
         label = name if number == 0 else None
-        axes.axvspan(start, end, color=colour, alpha=0.3, linewidth=1, label=label)
+        axes.axvspan(start, end, color=colour, alpha=0.4, linewidth=1.2, label=label)
 
 
 def _draw_series(axes: Axes, plot: Plot, number: int, name: str, line: Points) -> None:

@@ -146,6 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="of the faults and the work [a random one]")
     asked = parser.parse_args()
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
+    print(f"seed {seed}", flush=True)
     run(NAME, asked, Soak(asked.minutes, asked.rate, seed).measure)
 
 
