@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ EXAMPLES = examples(
     "facesearch up",
     "facesearch up --data-dir /srv/faces --host 0.0.0.0 --port 8080",
     "facesearch up --models-dir ~/models --pack buffalo_s --logs",
+    "facesearch up --inference-workers 1",
 )
 
 
@@ -41,17 +43,33 @@ def up(
         ),
     ] = None,
     workers: Workers = "auto",
+    inference_workers: Annotated[
+        str,
+        typer.Option(
+            "--inference-workers",
+            envvar="FACESEARCH_INFERENCE_WORKERS",
+            metavar="N|auto",
+            help="Inference processes, of which each keeps one core busy and takes some 250 MB. "
+            "auto: on a CPU one a core.",
+        ),
+    ] = "auto",
     logs: Annotated[
         bool, typer.Option("--logs", help="Show every log line; default: warnings and errors.")
     ] = False,
 ) -> None:
     """Start inference and the edge on this machine, and stop both on Ctrl-C.
 
-    The first start makes an API key and prints it, this once. If one of the two processes ends,
-    the other is stopped, and the exit code is that of the one that failed.
+    The first start makes an API key and prints it, this once. If one of the two ends, the other is
+    stopped, and the exit code is that of the one that failed; of several inference processes, one
+    that ends is started again.
     """
     from cli.running.foreground import serve  # noqa: PLC0415  # slow to import
     from cli.running.service import ServiceOptions  # noqa: PLC0415
+    from cli.running.worker_count import (  # noqa: PLC0415
+        inference_worker_count,
+        parse_count,
+        usable_cores,
+    )
 
     serve(
         ServiceOptions(
@@ -62,6 +80,12 @@ def up(
             port=port,
             inference_port=inference_port,
             workers=workers,
+            inference_workers=inference_worker_count(
+                parse_count(inference_workers),
+                os.environ,
+                has_port=inference_port is not None,
+                cores=usable_cores(),
+            ),
         ),
         shows_all_logs=logs,
     )

@@ -62,6 +62,7 @@ class Target:
         self.channel = channel
         self.stub: InferenceServiceAsyncStub = InferenceServiceStub(channel)
         self.rests_until = 0.0
+        self.in_flight = 0
         self._check_health = channel.unary_unary(
             _HEALTH_CHECK,
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
@@ -80,7 +81,8 @@ Invoke = Callable[["InferenceServiceAsyncStub", float, Metadata], Awaitable[Answ
 
 
 class Targets:
-    """Takes the targets in turn. A call that finds one away goes to the next, then tries again.
+    """Gives a call to the target with the fewest in flight; those that have as many take turns. A
+    call that finds one away goes to the next, then tries again.
 
     Every call of the contract is a pure function of its request, so it may be sent again. To be
     constructed inside the event loop that will use it.
@@ -115,6 +117,7 @@ class Targets:
             target = self._next(tried)
             tried.append(target)
             failure: InferenceUnavailable | Overloaded
+            target.in_flight += 1
             try:
                 answer = await invoke(target.stub, self._seconds_left(), _metadata())
             except grpc.aio.AioRpcError as error:
@@ -122,6 +125,8 @@ class Targets:
             else:
                 target.rests_until = 0.0
                 return answer
+            finally:
+                target.in_flight -= 1
 
             now = time.monotonic()
             give_up_at = give_up_at or now + self._policy.retry_seconds
@@ -163,13 +168,14 @@ class Targets:
         await asyncio.gather(*(target.channel.close() for target in self._targets))
 
     def _next(self, tried: Sequence[Target]) -> Target:
-        """Whose turn it is: of those not tried yet, the awake ones first."""
+        """Of those not tried yet, the awake ones first, and of these the least busy in turn."""
         turn = self._turn
         self._turn = (turn + 1) % len(self._targets)
         in_turn = self._targets[turn:] + self._targets[:turn]
         candidates = [target for target in in_turn if target not in tried] or in_turn
         now = time.monotonic()
-        return next((one for one in candidates if one.rests_until <= now), candidates[0])
+        awake = [target for target in candidates if target.rests_until <= now] or candidates
+        return min(awake, key=lambda target: target.in_flight)
 
     def _seconds_left(self) -> float:
         left = remaining_seconds()

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from cli.errors import CommandError, ExitCode
 from cli.rest.answers import Readiness
 from cli.running.child import Child, ChildEnded
+from cli.running.inference_workers import InferenceWorkers
 
 T = TypeVar("T")
 
@@ -41,15 +42,18 @@ class ServiceOptions:
     """A port for gRPC callers beside the edge's own Unix socket; None: none that is known."""
     workers: str | None = None
     """Edge processes that share the port, or "auto"."""
+    inference_workers: int = 1
+    """Inference servers, each on a socket of its own; several have one session each."""
     api_key: str | None = None
     """A key with every scope, for the edge's environment only."""
 
 
 class Service:
-    """Both processes."""
+    """Edge and inference."""
 
-    def __init__(self, edge: Child, inference: Child) -> None:
-        self._children = (edge, inference)
+    def __init__(self, edge: Child, inference: InferenceWorkers) -> None:
+        self._edge = edge
+        self._inference = inference
         self.url = ""
         """Where the edge answers; empty until it serves."""
 
@@ -69,17 +73,18 @@ class Service:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def until_death(self) -> NoReturn:
-        """Wait until one of the two ends on its own. Raises ChildEnded."""
+        """Wait until one of the two cannot go on. Raises ChildEnded."""
         raise await self._first_death()
 
     async def _first_death(self) -> ChildEnded:
-        ends = {asyncio.create_task(child.ended()): child for child in self._children}
+        edge = asyncio.create_task(self._edge.ended())
+        inference = asyncio.create_task(self._inference.death())
         try:
-            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((edge, inference), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in ends:
-                task.cancel()
-        return ends[done.pop()].death()
+            edge.cancel()
+            inference.cancel()
+        return self._edge.death() if edge.done() else inference.result()
 
 
 @asynccontextmanager
@@ -96,9 +101,9 @@ async def start_service(
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_private_folder())
-        for_inference, for_edge = environments(options, os.environ, folder / "inference.sock")
+        for_inference, for_edge = environments(options, os.environ, folder)
         on_step("loading the models")
-        inference = await Child.start("inference", for_inference, on_line)
+        inference = await InferenceWorkers.start(for_inference, on_line)
         stack.push_async_callback(inference.stop, _STOP_SECONDS)
         edge = await Child.start("edge", for_edge, on_line)
         # Stopped first, as the last one pushed: nobody is to lose an answer.
@@ -118,39 +123,49 @@ async def start_inference(
 ) -> AsyncIterator[str]:
     """Inference alone, serving: its target for a gRPC client. Raises ChildEnded."""
     async with AsyncExitStack() as stack:
-        socket = stack.enter_context(_private_folder()) / "inference.sock"
-        environment, _ = environments(options, os.environ, socket)
+        folder = stack.enter_context(_private_folder())
+        (environment,), _ = environments(replace(options, inference_workers=1), os.environ, folder)
         child = await Child.start("inference", environment, on_line)
         stack.push_async_callback(child.stop, _STOP_SECONDS)
         await child.serving()
-        yield f"unix:{socket}"
+        yield f"unix:{environment['INFERENCE_UNIX_SOCKET']}"
 
 
 def environments(
-    options: ServiceOptions, present: Mapping[str, str], socket: Path
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The environments of inference and of the edge: the present one, the options over it."""
+    options: ServiceOptions, present: Mapping[str, str], folder: Path
+) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """The environments of each inference server and of the edge: the present one, the options over
+    it.
+
+    folder: for their sockets.
+    """
     port = options.inference_port
+    count = options.inference_workers
+    sockets = [folder / f"inference-{number}.sock" for number in range(1, count + 1)]
     inference: dict[str, str | None] = {
         # Two services on one machine must not fight for a port that nobody asked for.
         "INFERENCE_METRICS_PORT": present.get("INFERENCE_METRICS_PORT", "0"),
         "INFERENCE_LOG_FORMAT": "json",
         "INFERENCE_MODELS_DIR": _text(options.models_dir),
         "INFERENCE_PACK": options.pack,
-        "INFERENCE_UNIX_SOCKET": str(socket),
         # It always listens on a port too: on a free one that only it knows, if none was asked for.
         "INFERENCE_PORT": str(port or 0),
+        # Of several, each keeps one core busy.
+        "INFERENCE_SESSIONS": present.get("INFERENCE_SESSIONS") or ("1" if count > 1 else None),
     }
     edge: dict[str, str | None] = {
         "EDGE_LOG_FORMAT": "json",
-        "EDGE_INFERENCE_TARGETS": f"unix:{socket}",
+        "EDGE_INFERENCE_TARGETS": ",".join(f"unix:{socket}" for socket in sockets),
         "EDGE_HOST": options.host,
         "EDGE_PORT": _text(options.port),
         "EDGE_WORKERS": options.workers,
         "STORAGE_DATA_DIR": str(options.data_dir),
         "API_KEY": options.api_key,
     }
-    return _over(present, inference), _over(present, edge)
+    each = [
+        _over(present, inference | {"INFERENCE_UNIX_SOCKET": str(socket)}) for socket in sockets
+    ]
+    return each, _over(present, edge)
 
 
 def url_of(host: str, port: object) -> str:

@@ -80,8 +80,9 @@ class Up:
 
 @contextmanager
 def up(data: Path, pack: Path, *flags: str) -> Iterator[Up]:
-    command = facesearch("up", "--data-dir", str(data), "--pack", str(pack), "--port", "0", *flags)
-    with run(command, {}) as process:
+    # Several inference processes have tests of their own, and start more slowly.
+    own = ("--data-dir", str(data), "--pack", str(pack), "--port", "0", "--inference-workers", "1")
+    with run(facesearch("up", *own, *flags), {}) as process:
         service: RunningService | None = None
 
         def is_announced() -> bool:

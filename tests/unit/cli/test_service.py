@@ -13,13 +13,13 @@ import pytest
 from cli.running.service import ServiceOptions, environments, url_of
 from cli.running.service_file import RunningService, announced, find_service
 
-SOCKET = Path("/run/s.sock")
+FOLDER = Path("/run/s")
 
 
 def test_flags_go_over_the_environment() -> None:
     options = ServiceOptions(Path("base"), pack="one", port=81)
     present = {"INFERENCE_PACK": "two", "EDGE_PORT": "80", "PATH": "/bin"}
-    inference, edge = environments(options, present, SOCKET)
+    (inference,), edge = environments(options, present, FOLDER)
     assert (inference["INFERENCE_PACK"], edge["EDGE_PORT"]) == ("one", "81")
     assert edge["STORAGE_DATA_DIR"] == "base"
     assert inference["PATH"] == edge["PATH"] == "/bin"
@@ -27,15 +27,15 @@ def test_flags_go_over_the_environment() -> None:
 
 def test_what_no_flag_says_is_left_to_the_environment() -> None:
     present = {"INFERENCE_PACK": "two", "EDGE_PORT": "80", "API_KEY": "k"}
-    inference, edge = environments(ServiceOptions(Path("base")), present, SOCKET)
+    (inference,), edge = environments(ServiceOptions(Path("base")), present, FOLDER)
     assert (inference["INFERENCE_PACK"], edge["EDGE_PORT"], edge["API_KEY"]) == ("two", "80", "k")
     assert "EDGE_HOST" not in edge
 
 
 def test_the_edge_reaches_inference_through_a_private_socket() -> None:
-    inference, edge = environments(ServiceOptions(Path("base")), {}, SOCKET)
-    assert inference["INFERENCE_UNIX_SOCKET"] == str(SOCKET)
-    assert edge["EDGE_INFERENCE_TARGETS"] == f"unix:{SOCKET}"
+    (inference,), edge = environments(ServiceOptions(Path("base")), {}, FOLDER)
+    assert inference["INFERENCE_UNIX_SOCKET"] == "/run/s/inference-1.sock"
+    assert edge["EDGE_INFERENCE_TARGETS"] == "unix:/run/s/inference-1.sock"
     assert inference["INFERENCE_PORT"] == inference["INFERENCE_METRICS_PORT"] == "0"
 
 
@@ -82,6 +82,21 @@ def test_a_service_leaves_the_announcement_of_its_successor_alone(tmp_path: Path
 
 
 def test_how_many_workers_share_the_port_is_for_the_edge_alone() -> None:
-    inference, edge = environments(ServiceOptions(Path("base"), workers="auto"), {}, SOCKET)
+    (inference,), edge = environments(ServiceOptions(Path("base"), workers="auto"), {}, FOLDER)
     assert edge["EDGE_WORKERS"] == "auto"
     assert "EDGE_WORKERS" not in inference
+
+
+def test_several_inference_servers_have_a_socket_and_one_session_each() -> None:
+    options = ServiceOptions(Path("base"), inference_workers=2)
+    inference, edge = environments(options, {}, FOLDER)
+    sockets = ["/run/s/inference-1.sock", "/run/s/inference-2.sock"]
+    assert [each["INFERENCE_UNIX_SOCKET"] for each in inference] == sockets
+    assert edge["EDGE_INFERENCE_TARGETS"] == ",".join(f"unix:{socket}" for socket in sockets)
+    assert {each["INFERENCE_SESSIONS"] for each in inference} == {"1"}
+
+
+def test_a_number_of_sessions_that_was_asked_for_stays() -> None:
+    options = ServiceOptions(Path("base"), inference_workers=2)
+    inference, _ = environments(options, {"INFERENCE_SESSIONS": "3"}, FOLDER)
+    assert {each["INFERENCE_SESSIONS"] for each in inference} == {"3"}

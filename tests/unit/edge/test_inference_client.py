@@ -315,6 +315,27 @@ async def test_two_targets_are_taken_in_turn() -> None:
         await client.close()
 
 
+async def test_a_busy_target_is_left_to_what_it_has() -> None:
+    one, two = ScriptedInference("one"), ScriptedInference("two")
+    go_on = asyncio.Event()
+
+    async def wait(_: Context) -> None:
+        await go_on.wait()
+
+    one.behaviours = [wait]
+    async with serving(one), serving(two):
+        client = GrpcFaceAnalyzer([one.target, two.target], policy=PATIENT)
+        waiting = asyncio.create_task(look(client))
+        while not one.asked:  # noqa: ASYNC110  # in another task of the server
+            await asyncio.sleep(0.01)
+        for _ in range(4):
+            await look(client)
+        assert (len(one.asked), len(two.asked)) == (1, 4)
+        go_on.set()
+        await waiting
+        await client.close()
+
+
 async def test_a_dead_target_costs_nothing_but_its_turn() -> None:
     alive, dead = ScriptedInference("alive"), ScriptedInference("dead")
     async with serving(dead):
