@@ -1,0 +1,89 @@
+"""The networks, and what is exported of them, as the server reads it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch, which is no dependency")
+
+import onnx  # noqa: E402
+
+from inference.models.graphs import DetectorGraph, RecogniserGraph, RowOrder, read_graph  # noqa: E402
+from inference.pipeline.detect import Detector as ServedDetector  # noqa: E402
+from inference.sessions.onnx import OnnxOptions, OnnxSessions  # noqa: E402
+from training.detector.network import Detector, Widths  # noqa: E402
+from training.export.graphs import detector_model, recogniser_model  # noqa: E402
+from training.recogniser.network import (  # noqa: E402
+    Depths,
+    Recogniser,
+    grown_from_first,
+)
+
+SMALL = Widths(4, 4, 8, 8, 8, 8, (0, 0, 0, 0))
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    torch.manual_seed(2)
+    network = Detector(SMALL)
+    network.eval()
+    with torch.no_grad():
+        network.scales.copy_(torch.tensor([1.5, 2.5, 3.5]))
+    return network
+
+
+def test_the_exported_detector_gives_what_the_network_gives(
+    detector: Detector, tmp_path: Path
+) -> None:
+    file = tmp_path / "det.onnx"
+    onnx.save(detector_model(detector), file)
+    graph = read_graph(file)
+    assert isinstance(graph, DetectorGraph)
+    assert (graph.fixed_size, graph.row_order) == (None, RowOrder.CONTIGUOUS)
+    session = OnnxSessions(graph.model, OnnxOptions())()
+    # Neither the batch nor the size is the one it was traced with.
+    images = np.random.default_rng(3).standard_normal((2, 3, 96, 96)).astype(np.float32)
+    outputs = session.run({graph.input_name: images})
+    with torch.no_grad():
+        rows = detector(torch.from_numpy(images))
+    expected = (rows.logits.sigmoid().unsqueeze(-1), rows.distances, rows.offsets)
+    for kind, whole in enumerate(expected):
+        found = np.concatenate(outputs[3 * kind : 3 * kind + 3], axis=1)
+        np.testing.assert_allclose(found, whole.numpy(), atol=1e-4)
+
+
+def test_the_server_takes_batches_of_the_exported_detector(
+    detector: Detector, tmp_path: Path
+) -> None:
+    file = tmp_path / "det.onnx"
+    onnx.save(detector_model(detector), file)
+    graph = read_graph(file)
+    assert isinstance(graph, DetectorGraph)
+    assert ServedDetector.load(graph, OnnxSessions(graph.model, OnnxOptions())).batched
+
+
+def test_the_exported_recogniser_gives_what_the_network_gives(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    network = Recogniser(Depths(1, 0, 1)).eval()
+    file = tmp_path / "rec.onnx"
+    onnx.save(recogniser_model(network), file)
+    graph = read_graph(file)
+    assert isinstance(graph, RecogniserGraph)
+    assert graph.dim == 512
+    images = np.random.default_rng(3).standard_normal((3, 3, 112, 112)).astype(np.float32)
+    found = OnnxSessions(graph.model, OnnxOptions())().run({graph.input_name: images})[0]
+    with torch.no_grad():
+        np.testing.assert_allclose(found, network(torch.from_numpy(images)).numpy(), atol=1e-4)
+
+
+def test_a_deeper_network_begins_where_the_first_student_ended(shared: Path) -> None:
+    file = shared / "models" / "student-0" / "student.pt"
+    if not file.exists():
+        pytest.skip("the weights of student-0 are not among the shared data")
+    state = torch.load(file, weights_only=True)
+    images = torch.randn(2, 3, 112, 112, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        first = grown_from_first(state, Depths(1, 2, 2)).eval()(images)
+        deeper = grown_from_first(state, Depths(3, 5, 4)).eval()(images)
+    torch.testing.assert_close(deeper, first)

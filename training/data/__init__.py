@@ -1,0 +1,1 @@
+"""From archives and folders of images to arrays with the teacher's labels."""

@@ -1,0 +1,1 @@
+"""From checkpoints to the pack: two ONNX files and what says which they are."""

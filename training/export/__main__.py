@@ -1,0 +1,64 @@
+"""``python -m training.export``: the averaged weights of the last checkpoints as a pack."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from training.data.store import open_all
+from training.detector.network import Detector
+from training.errors import TrainingError
+from training.evaluate.verification import RATES, held_out_faces, verify
+from training.export.graphs import detector_model, recogniser_model
+from training.export.pack import PackText, Threshold, write_pack
+from training.loop import checkpoint
+from training.paths import CHECKPOINTS, PREPARED
+from training.recogniser.network import EMBEDDING, Recogniser, embed
+
+
+def main() -> None:
+    """Write the pack."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the pack goes")
+    parser.add_argument("--id", default="starter")
+    parser.add_argument("--version", default="1.0.0")
+    parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
+    parser.add_argument("--prepared", type=Path, default=PREPARED)
+    asked = parser.parse_args()
+    recogniser, detector = Recogniser(), Detector()
+    recogniser.load_state_dict(_average(asked.checkpoints / "recogniser" / "last.pt"))
+    detector.load_state_dict(_average(asked.checkpoints / "detector" / "last.pt"))
+    faces = held_out_faces(open_all(asked.prepared))
+    crops = torch.from_numpy(np.ascontiguousarray(faces.crops))
+    figures = verify(embed(recogniser, crops).numpy(), faces.people)
+    text = PackText(
+        id=asked.id,
+        version=asked.version,
+        dim=EMBEDDING,
+        thresholds=[Threshold(*pair) for pair in zip(RATES, figures.thresholds, strict=True)],
+        thresholds_from=(
+            f"{figures.impostors:,} impostor pairs of {len(faces.crops):,} faces of people held "
+            "out of LFW View 2 sets 1 to 7, all against all"
+        ),
+    )
+    write_pack(asked.folder, detector_model(detector), recogniser_model(recogniser), text)
+    size = sum(file.stat().st_size for file in asked.folder.iterdir()) / 1e6
+    Console().print(f"{asked.folder}: {size:.2f} MB, accuracy {figures.accuracy:.4f}")
+
+
+def _average(file: Path) -> dict[str, torch.Tensor]:
+    state = checkpoint.load(file)
+    if state is None:
+        raise TrainingError(f"there is no {file}; train first")
+    average = state["average"]
+    if not isinstance(average, dict):
+        raise TrainingError(f"{file} holds no averaged weights")
+    return average
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The pack's folder: det.onnx, rec.onnx, pack.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from inference.models.graphs import DETECTOR_DEFAULT, RECOGNISER_DEFAULT
+from inference.models.manifest import MANIFEST_NAME
+from inference.models.pack import load_pack, sha256_of
+
+LICENCE = "research and evaluation only (the teachers and the data are); see LICENSE beside it"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A recommended threshold."""
+
+    false_match_rate: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class PackText:
+    """What pack.toml says beside the files."""
+
+    id: str
+    version: str
+    dim: int
+    thresholds: Sequence[Threshold]
+    thresholds_from: str
+    """The data that the thresholds come from."""
+
+
+def write_pack(
+    folder: Path, detector: onnx.ModelProto, recogniser: onnx.ModelProto, text: PackText
+) -> None:
+    """Write a pack and load it as the server would. Raises PackError: it is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(detector, folder / "det.onnx")
+    onnx.save(recogniser, folder / "rec.onnx")
+    (folder / MANIFEST_NAME).write_text(_manifest(folder, text), encoding="utf-8")
+    load_pack(folder)
+
+
+def _manifest(folder: Path, text: PackText) -> str:
+    lines = [
+        f'id = "{text.id}"',
+        f'version = "{text.version}"',
+        f'licence = "{LICENCE}"',
+        f"dim = {text.dim}",
+    ]
+    roles = (
+        ("det.onnx", "detector", DETECTOR_DEFAULT),
+        ("rec.onnx", "recogniser", RECOGNISER_DEFAULT),
+    )
+    for name, role, shift in roles:
+        lines += [
+            "",
+            "[[files]]",
+            f'name = "{name}"',
+            f'role = "{role}"',
+            f'sha256 = "{sha256_of(folder / name)}"',
+            f"preprocessing = {{ mean = {shift.mean}, std = {shift.std} }}",
+        ]
+    if text.thresholds:
+        lines += ["", f"# {text.thresholds_from}"]
+    for one in text.thresholds:
+        lines += [
+            "[[thresholds]]",
+            f"false_match_rate = {one.false_match_rate:g}",
+            f"threshold = {one.threshold:.3f}",
+        ]
+    return "\n".join(lines) + "\n"

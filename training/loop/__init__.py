@@ -1,0 +1,1 @@
+"""What both trainings share: the schedule, checkpoints, stopping, the record of a run."""

@@ -1,0 +1,1 @@
+"""The recogniser: distilled from a teacher, with names where there are names."""

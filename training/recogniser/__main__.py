@@ -1,0 +1,89 @@
+"""``python -m training.recogniser``: train the recogniser, or go on where it was stopped.
+
+SIGTERM or SIGINT keeps a checkpoint and ends with 0; the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from inference.models.pack import sha256_of
+from training.data.store import open_all
+from training.evaluate.verification import held_out_faces
+from training.loop.run import Plan, run
+from training.loop.schedule import Schedule
+from training.loop.stop import Stop
+from training.paths import CHECKPOINTS, PREPARED, SHARED
+from training.recogniser.faces import Mixture, TrainingFaces
+from training.recogniser.network import Depths, Recogniser, grown_from_first
+from training.recogniser.task import RecogniserTask, Weights
+from training.teacher import Teacher
+
+
+def main() -> None:
+    """Train as the command line says."""
+    asked = _arguments()
+    torch.set_num_threads(asked.threads)
+    torch.manual_seed(asked.seed)
+    stop = Stop(asked.minutes)
+    stop.listen()
+    mixture, weights, depths = Mixture(), Weights(), Depths()
+    steps = max(1, asked.samples // mixture.size)
+    schedule = Schedule(steps=steps, peak=asked.rate, warmup=min(500, steps // 10))
+    sets = open_all(asked.prepared, asked.sets)
+    teacher = Teacher(asked.teacher or asked.shared / "models" / "mbf128")
+    folder = asked.checkpoints / asked.name
+    if asked.start is None:
+        network = Recogniser(depths)
+    else:
+        network = grown_from_first(torch.load(asked.start, weights_only=True), depths)
+    task = RecogniserTask(
+        network,
+        TrainingFaces(sets, mixture),
+        held_out_faces(sets),
+        teacher,
+        schedule,
+        batch=mixture.size,
+        seed=asked.seed,
+        weights=weights,
+    )
+    if asked.start is not None and not (folder / "last.pt").exists():
+        task.begin_from_network()
+    settings = {
+        "seed": asked.seed,
+        "samples": asked.samples,
+        "rate": asked.rate,
+        "mixture": asdict(mixture),
+        "weights": asdict(weights),
+        "depths": asdict(depths),
+        "sets": [one.about["source"] for one in sets],
+        "start": None if asked.start is None else sha256_of(asked.start),
+        "teacher": teacher.pack.space_id,
+    }
+    run(task, folder, Plan(steps, evaluate_every=asked.evaluate_every), stop, settings)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.recogniser", description=__doc__)
+    parser.add_argument("--samples", type=int, default=2_700_000, help="views seen in all")
+    parser.add_argument("--minutes", type=float, help="end this run after so long")
+    parser.add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
+    parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1, help="of the processor")
+    parser.add_argument("--name", default="recogniser", help="folder below the checkpoints")
+    parser.add_argument("--start", type=Path, help="weights of student-0 to grow from")
+    parser.add_argument("--sets", nargs="*", help="prepared sets (default: all there are)")
+    parser.add_argument("--evaluate-every", type=int, default=1000, help="steps")
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument("--teacher", type=Path, help="pack to learn from (default: mbf128)")
+    parser.add_argument("--prepared", type=Path, default=PREPARED)
+    parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
