@@ -1,0 +1,1 @@
+"""Which faces are found, against FaceAnalysis, case by case."""
