@@ -35,8 +35,11 @@ def draw(plot: Plot, stem: Path) -> Path:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        if len(plot.series) + len(plot.spans) > 1:
-            axes.legend(frameon=False, fontsize=7 if plot.spans else None)
+        if plot.spans:
+            # Beside the axes: there is too much of it to hide nothing within.
+            axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        elif len(plot.series) > 1:
+            axes.legend(frameon=False)
         figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
     return file
 

@@ -12,7 +12,7 @@ from bench.load.observed import NO_ANSWER
 _PATIENCE_SECONDS = 15.0
 """Beyond the edge's default deadline of 10 s: who waits longer has been forgotten."""
 _IDLE_SECONDS = 2.0
-"""A server hangs up on who is idle (the edge after 5 s): a request must not cross with that."""
+"""A server hangs up on who is idle (the edge after 65 s): a request must not cross with that."""
 
 
 class Client:
