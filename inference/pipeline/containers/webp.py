@@ -12,6 +12,7 @@ WEBP = b"WEBP"
 HEADER_BYTES = 12
 PICTURE = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
 FLAG_ICC, FLAG_EXIF, FLAG_XMP = 0x20, 0x08, 0x04
+VP8X_BYTES = 10
 VP8_KEY_FRAME = b"\x9d\x01\x2a"
 VP8L_SIGNATURE = 0x2F
 
@@ -47,6 +48,8 @@ def read(data: bytes) -> Container:
             case b"XMP ":
                 metadata.add(end - start)
             case b"VP8X":
+                if end - start < VP8X_BYTES:
+                    raise damaged("WebP", "its header chunk is too short")
                 flags = data[start] & ~(FLAG_ICC | FLAG_EXIF | FLAG_XMP)
                 kept.append(_chunk(kind, bytes([flags]) + data[start + 1 : end]))
             case b"ANIM":
@@ -89,7 +92,7 @@ def _canvas(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
     """Width and height from the first chunk, whichever of the three layouts it is."""
     content = data[start : min(end, start + 10)]
     match kind:
-        case b"VP8X" if len(content) == 10:
+        case b"VP8X" if len(content) == VP8X_BYTES:
             width = 1 + int.from_bytes(content[4:7], "little")
             height = 1 + int.from_bytes(content[7:10], "little")
         case b"VP8 " if len(content) == 10 and content[3:6] == VP8_KEY_FRAME:

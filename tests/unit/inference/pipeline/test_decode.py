@@ -352,3 +352,13 @@ def test_a_name_says_nothing(shared: Path) -> None:
 
     assert read_header((folder / "RD_d1.jpeg").read_bytes(), LIMITS).format == "WEBP"
     assert read_header((folder / "bulk_kun.jpg").read_bytes(), LIMITS).format == "PNG"
+
+
+@pytest.mark.parametrize("length", [0, 1, 9])
+def test_a_webp_with_a_second_header_that_is_too_short_is_damaged(length: int) -> None:
+    """At the end of the file there was nothing to read its flags from (found by mutations)."""
+    chunk = b"VP8X" + length.to_bytes(4, "little") + bytes(length + length % 2)
+    whole = WHOLE["webp extended"] + chunk
+    data = whole[:4] + (len(whole) - 8).to_bytes(4, "little") + whole[8:]
+    with pytest.raises(InvalidImage, match="header chunk is too short"):
+        decode(data, LIMITS)
