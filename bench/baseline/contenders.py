@@ -36,7 +36,7 @@ def search(name: str, ours: Facesearch) -> Contender:
 
 def analyze(name: str, ours: Facesearch, policy: Policy) -> Contender:
     """gRPC `Analyze`: what FaceAnalysis does, and no more."""
-    return Contender(name, (ours.inference,), lambda: analyzing(ours.inference.address, policy))
+    return Contender(name, (ours.inference,), lambda: analyzing(ours.inference.target, policy))
 
 
 @contextmanager

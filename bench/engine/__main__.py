@@ -2,15 +2,17 @@
 
     python -m bench.engine [--full]
 
-The bare loop (`inference.bare`) takes a photo through all stages on one thread, and has as many
-threads as the server has sessions. Both sides begin with the bytes of JPEGs and end with vectors,
-each in a process of its own, in turns: while one works the other is idle. The server's callers are
-in this process, on the same cores; what they take is reported.
+The bare loop (`inference.bare`) takes a photo through all stages on one thread. Both sides have one
+such thread with its own sessions a core: the loop all of them in one process, inference as
+`facesearch up` runs it, in a server a core, whose least busy one gets a call. Both begin with the
+bytes of JPEGs and end with vectors, and take turns: while one works the other is idle. The callers
+are in this process, on the same cores; what they take is reported.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -24,7 +26,7 @@ from bench.kit.analyze import Policy, analyzing, runtime_of
 from bench.kit.figures import Figure
 from bench.kit.loops import Load, closed_loop
 from bench.kit.photos import mixed, selfies, single_face
-from bench.kit.processes import Service, start_inference
+from bench.kit.processes import Service, start_inference_workers
 from bench.kit.result import Form, Plot, Result, Table
 from bench.kit.turns import Side, Turns, take_turns
 from bench.kit.world import World, main
@@ -54,8 +56,8 @@ def measure(form: Form, world: World) -> Result:
     """Rounds of both sides and both policies in turns."""
     plan = _PLANS[form]
     with ExitStack() as stack:
-        server = stack.enter_context(start_inference(world))
-        loop = stack.enter_context(bare(world))
+        server = stack.enter_context(start_inference_workers(world))
+        loop = stack.enter_context(bare(world, len(os.sched_getaffinity(0))))
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         photos = {
             Policy.SEARCH: single_face(server, selfies(plan.selfies, folder=world.photos)),
@@ -94,7 +96,7 @@ def _served(
     server: Service, policy: Policy, photos: Sequence[bytes], runner: asyncio.Runner
 ) -> Side:
     async def analyze_all() -> Load:
-        async with analyzing(server.address, policy) as analyze:
+        async with analyzing(server.target, policy) as analyze:
             return await closed_loop(analyze, photos, CALLERS)
 
     return Side(_name("gRPC Analyze", policy), [server], lambda: runner.run(analyze_all()))

@@ -13,7 +13,7 @@ from typing import TextIO
 from pydantic import BaseModel
 
 from bench.kit.analyze import Policy
-from bench.kit.child import started
+from bench.kit.child import Setting, started
 from bench.kit.latency import Latencies
 from bench.kit.loops import Load
 from bench.kit.processes import Service
@@ -58,9 +58,12 @@ class Bare:
 
 
 @contextmanager
-def bare(world: World) -> Iterator[Bare]:
+def bare(world: World, threads: int) -> Iterator[Bare]:
     """The process, loaded and idle. Raises StartFailed."""
-    settings = {"INFERENCE_PACK": world.pack}
+    settings: dict[str, Setting] = {
+        "INFERENCE_PACK": world.pack,
+        "INFERENCE_SESSIONS": threads,
+    }
     with started("bare loop", [sys.executable, str(_PROGRAM)], world, settings) as child:
         said = child.serving()
         port = int(str(said["port"]))

@@ -54,7 +54,7 @@ def measure(form: Form, world: World) -> Result:
         numbers = count()
 
         async def analyze_all() -> Load:
-            async with analyzing(ours.inference.address, Policy.FULL) as analyze:
+            async with analyzing(ours.inference.target, Policy.FULL) as analyze:
                 return await closed_loop(analyze, photos, ANALYZE_CALLERS)
 
         def put_all() -> Load:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 
 import grpc
@@ -35,28 +35,52 @@ _OPTIONS = {
     Policy.FULL: (pb.LOOK_FULL, pb.EMBED_MODE_ALL),
 }
 
+
+class _Server:
+    """One of those that share the calls."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._service = rpc.InferenceServiceStub(channel)
+        self.in_flight = 0
+
+    async def analyze(self, request: pb.AnalyzeRequest) -> pb.AnalyzeResponse:
+        self.in_flight += 1
+        try:
+            return await self._service.Analyze(request)
+        finally:
+            self.in_flight -= 1
+
+
 AnalyzeCall = Callable[[bytes], Awaitable[pb.ImageResult]]
 
 
 @asynccontextmanager
 async def analyzing(target: str, policy: Policy) -> AsyncIterator[AnalyzeCall]:
-    """A call that analyses one photo at the server behind `target`.
+    """A call that analyses one photo at the server behind `target`, or the least busy of several.
 
-    It raises ItemFailed, or grpc.aio.AioRpcError if the call as a whole failed.
+    target: as of `Service`. The call raises ItemFailed, or grpc.aio.AioRpcError if it failed as a
+    whole.
     """
     options = [
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ]
     look, embed = _OPTIONS[policy]
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
-        service = rpc.InferenceServiceStub(channel)
+    async with AsyncExitStack() as stack:
+        servers = [
+            _Server(
+                await stack.enter_async_context(grpc.aio.insecure_channel(one, options=options))
+            )
+            for one in target.split(",")
+        ]
 
         async def analyze(photo: bytes) -> pb.ImageResult:
             request = pb.AnalyzeRequest(
                 images=[pb.Image(data=photo)], options=pb.DetectOptions(look=look), embed=embed
             )
-            result = (await service.Analyze(request)).results[0]
+            # As the edge chooses.
+            server = min(servers, key=lambda one: one.in_flight)
+            result = (await server.analyze(request)).results[0]
             if result.status.code:
                 raise ItemFailed(result.status.message)
             return result

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.kit.http_calls import Request, http_calls
 from bench.kit.loops import Load, closed_loop
-from bench.kit.processes import Service, Setting, start_edge, start_inference
+from bench.kit.processes import Service, Setting, start_edge, start_inference_workers
 from bench.kit.world import World
 
 IN_FLIGHT = 8
@@ -19,7 +19,7 @@ IN_FLIGHT = 8
 
 @dataclass(frozen=True, slots=True)
 class Facesearch:
-    """Both processes."""
+    """As `facesearch up` runs them."""
 
     inference: Service
     edge: Service
@@ -31,7 +31,7 @@ def facesearch(
 ) -> Iterator[Facesearch]:
     """Both, ready. settings: of either. Raises StartFailed."""
     with (
-        start_inference(world, **settings) as inference,
+        start_inference_workers(world, **settings) as inference,
         start_edge(world, inference, data_dir, **settings) as edge,
     ):
         yield Facesearch(inference, edge)

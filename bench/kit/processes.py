@@ -7,11 +7,13 @@ the thread that started it.
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.kit import process_tree
@@ -25,6 +27,7 @@ __all__ = [
     "StartFailed",
     "start_edge",
     "start_inference",
+    "start_inference_workers",
     "start_up",
 ]
 
@@ -42,30 +45,34 @@ class Service:
     url: str = ""
     """http://host:port, where it speaks HTTP."""
     target: str = ""
-    """Of an inference server: its Unix socket, as gRPC clients on this machine name it."""
+    """Of inference: its Unix sockets as gRPC clients on this machine name them, with commas."""
     api_key: str = ""
     seconds_to_serving: float = 0.0
     """From its start until it served; of edges: until /readyz answered 200."""
+    more_pids: tuple[int, ...] = ()
+    """Of the others, where several processes are one service."""
+    metrics_urls: tuple[str, ...] = ()
+    """Of each process, where they are known."""
 
     def cpu_seconds(self) -> float:
         """User and system time of the process and what it started, so far."""
-        return process_tree.cpu_seconds(self.pid)
+        return sum(process_tree.cpu_seconds(pid) for pid in (self.pid, *self.more_pids))
 
     def rss_bytes(self) -> int:
         """Resident memory of the process and what it started."""
-        return process_tree.rss_bytes(self.pid)
+        return sum(process_tree.rss_bytes(pid) for pid in (self.pid, *self.more_pids))
 
 
 @contextmanager
 def start_inference(world: World, **settings: Setting) -> Iterator[Service]:
     """An inference server on a free port of loopback and on a Unix socket. Raises StartFailed."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        socket = Path(folder) / "inference.sock"
+        unix_socket = Path(folder) / "inference.sock"
         own: dict[str, Setting] = {
             "INFERENCE_PACK": world.pack,
             "INFERENCE_PORT": 0,
             "INFERENCE_METRICS_PORT": 0,
-            "INFERENCE_UNIX_SOCKET": socket,
+            "INFERENCE_UNIX_SOCKET": unix_socket,
             "INFERENCE_LOG_FORMAT": "json",
         }
         command = [sys.executable, "-m", "inference"]
@@ -75,9 +82,32 @@ def start_inference(world: World, **settings: Setting) -> Iterator[Service]:
                 name="inference",
                 pid=child.pid,
                 address=f"127.0.0.1:{port}",
-                target=f"unix:{socket}",
+                target=f"unix:{unix_socket}",
                 seconds_to_serving=child.age_seconds,
             )
+
+
+@contextmanager
+def start_inference_workers(world: World, **settings: Setting) -> Iterator[Service]:
+    """Inference as `facesearch up` starts it: a server a core, each with one session and a socket.
+
+    To be called through all its targets. Raises StartFailed.
+    """
+    with ExitStack() as stack:
+        servers = []
+        metrics_urls = []
+        for _ in os.sched_getaffinity(0):
+            port = _free_port()
+            own: dict[str, Setting] = {"INFERENCE_SESSIONS": 1, "INFERENCE_METRICS_PORT": port}
+            servers.append(stack.enter_context(start_inference(world, **(own | settings))))
+            metrics_urls.append(f"http://127.0.0.1:{port}/metrics")
+        yield replace(
+            servers[0],
+            target=",".join(server.target for server in servers),
+            seconds_to_serving=max(server.seconds_to_serving for server in servers),
+            more_pids=tuple(server.pid for server in servers[1:]),
+            metrics_urls=tuple(metrics_urls),
+        )
 
 
 @contextmanager
@@ -132,6 +162,12 @@ def start_up(
                 api_key=API_KEY,
                 seconds_to_serving=child.age_seconds,
             )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
 
 
 @contextmanager

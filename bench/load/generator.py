@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import secrets
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import grpc
@@ -37,12 +38,17 @@ async def run(plan: Plan) -> Observed:
         sender.close()
         return recorder.observed(sender.opened)
     options = [("grpc.max_send_message_length", _MAX_MESSAGE_BYTES)]
-    async with grpc.aio.insecure_channel(plan.target, options=options) as channel:
-        await channel.channel_ready()
+    async with AsyncExitStack() as stack:
+        channels = [
+            await stack.enter_async_context(grpc.aio.insecure_channel(target, options=options))
+            for target in plan.target.split(",")
+        ]
+        for channel in channels:
+            await channel.channel_ready()
         recorder = Recorder(plan.arrivals)
-        calls = GrpcSender(channel, selfies, recorder, plan.timeout_seconds)
+        calls = GrpcSender(channels, selfies, recorder, plan.timeout_seconds)
         await drive(plan.arrivals, recorder, calls.send)
-        return recorder.observed(connections=1)
+        return recorder.observed(connections=len(channels))
 
 
 def main() -> None:

@@ -23,16 +23,19 @@ _BAD_ITEM = 422
 
 
 class GrpcSender:
-    """Asks `Analyze` what a search asks it: stop when it is clear, embed the one face."""
+    """Asks `Analyze` what a search asks it: stop when it is clear, embed the one face.
+
+    Of several servers each is asked in turn.
+    """
 
     def __init__(
         self,
-        channel: grpc.aio.Channel,
+        channels: Sequence[grpc.aio.Channel],
         selfies: Sequence[Selfie],
         recorder: Recorder,
         timeout_seconds: float,
     ) -> None:
-        self._stub = InferenceServiceStub(channel)
+        self._stubs = [InferenceServiceStub(channel) for channel in channels]
         self._selfies = selfies
         self._recorder = recorder
         self._timeout_seconds = timeout_seconds
@@ -52,7 +55,8 @@ class GrpcSender:
         )
         self._recorder.sent(number)
         try:
-            answer = await self._stub.Analyze(request, timeout=self._timeout_seconds)
+            stub = self._stubs[number % len(self._stubs)]
+            answer = await stub.Analyze(request, timeout=self._timeout_seconds)
         except grpc.aio.AioRpcError as error:
             status = _STATUS.get(error.code(), NO_ANSWER)
             self._recorder.done(number, status, is_right=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from pathlib import Path
 
 from bench.kit.photos import selfie_pictures
 from bench.kit.picture_source import picture_source
-from bench.kit.processes import start_edge, start_inference
+from bench.kit.processes import start_edge, start_inference_workers
 from bench.kit.result import JSON, Form, Result
 from bench.kit.world import World
 from bench.load import tables
@@ -31,16 +30,15 @@ def measure(form: Form, world: World) -> Result:
     source = picture_source(world.photos)
     pictures = selfie_pictures(source, sizes.selfies)
     contents = BaseContents(source, pictures, sizes.photos_per_collection)
-    port = _free_port()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        start_inference(world, INFERENCE_METRICS_PORT=port) as inference,
+        start_inference_workers(world) as inference,
         filled_base(world, inference, contents) as data,
         start_edge(world, inference, data_dir=data) as edge,
     ):
         selfies = probes_of(inference, source, pictures, world.photos)
         keep_selfies(Path(folder), selfies)
-        metrics = (f"http://127.0.0.1:{port}/metrics", f"{edge.url}/metrics")
+        metrics = (*inference.metrics_urls, f"{edge.url}/metrics")
         generator = Generator(Interface.SEARCH, [edge, inference], Path(folder))
         search = load_search(generator, len(selfies), metrics, form, sizes, _say)
         generator = Generator(Interface.ANALYZE, [inference], Path(folder))
@@ -68,12 +66,6 @@ def measure(form: Form, world: World) -> Result:
             "resident MB": resident,
         },
     )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def _say(step: str) -> None:

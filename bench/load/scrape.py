@@ -15,7 +15,7 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """All series of one or more endpoints at a moment."""
+    """All series of one or more endpoints at a moment; one that several tell of is their sum."""
 
     values: dict[Series, float]
 
@@ -25,7 +25,8 @@ class Scrape:
         values: dict[Series, float] = {}
         for url in urls:
             with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  # http only
-                values |= _values(answer.read().decode())
+                for series, value in _values(answer.read().decode()).items():
+                    values[series] = values.get(series, 0.0) + value
         return cls(values)
 
     @classmethod

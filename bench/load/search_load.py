@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.kit.figures import Figure
@@ -116,12 +116,12 @@ class SearchLoad:
 def load_search(
     generator: Generator,
     selfies: int,
-    metrics: tuple[str, str],
+    metrics: Sequence[str],
     form: Form,
     sizes: Sizes,
     say: Say,
 ) -> SearchLoad:
-    """Run all of it. selfies: how many there are. metrics: URLs of inference's and the edge's.
+    """Run all of it. selfies: how many there are. metrics: URLs of all processes.
 
     Raises SearchesFail, GeneratorFailed.
     """
