@@ -197,13 +197,16 @@ class InferenceService(InferenceServiceServicer):
         record.items = len(items)
         if not 1 <= len(items) <= self._settings.max_items:
             raise InvalidCall(f"a call has 1 to {self._settings.max_items} items, not {len(items)}")
-        window = asyncio.Semaphore(self._settings.call_window)
-
-        async def one(item: Item) -> Result:
-            async with window:
-                return await self._one(record, lambda: work(item), failed)
-
         with self._admission.enter(Load(len(items), sum(map(size, items)))):
+            if len(items) == 1:
+                # A search: neither a window nor a task of its own.
+                return [await self._one(record, lambda: work(items[0]), failed)]
+            window = asyncio.Semaphore(self._settings.call_window)
+
+            async def one(item: Item) -> Result:
+                async with window:
+                    return await self._one(record, lambda: work(item), failed)
+
             return await together(one(item) for item in items)
 
     async def _one(
