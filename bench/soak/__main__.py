@@ -62,8 +62,8 @@ _SIZES = {
         minutes=60.0,
         pace=Pace(first=60.0, every=120.0, shortest=3.0, longest=8.0, quiet=60.0),
         kinds=tuple(Kind),
-        # Served Milvus Lite compares each search with all rows in Python: more of them would make it
-        # what limits the rate, and say no more about faults.
+        # Served Milvus Lite compares each search with all rows in Python: with more of them it
+        # would be what limits the rate, and faults would be the same.
         probes=150,
         churn=100,
         calibration_seconds=30.0,
