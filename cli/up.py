@@ -49,8 +49,8 @@ def up(
             "--inference-workers",
             envvar="FACESEARCH_INFERENCE_WORKERS",
             metavar="N|auto",
-            help="Inference processes, of which each keeps one core busy and takes some 250 MB. "
-            "auto: on a CPU one a core.",
+            help="Inference processes, of which each keeps one core busy and takes some 280 MB. "
+            "auto: on a CPU one a core and at most 8.",
         ),
     ] = "auto",
     logs: Annotated[

@@ -9,8 +9,8 @@ from typing import Literal
 
 from cli.errors import UsageError
 
-MOST = 16
-"""Of "auto". Each takes some 150 MB; beyond this many a GPU is the better buy."""
+MOST = 8
+"""Of "auto". Each takes some 280 MB, which is not to be a surprise on a machine of many cores."""
 _ONE_SERVER = (
     "INFERENCE_SESSIONS",
     "INFERENCE_MAX_BATCH",
