@@ -19,6 +19,7 @@ from training.loop.schedule import Schedule
 from training.loop.stop import Stop
 from training.paths import CHECKPOINTS, PREPARED, SHARED
 from training.recogniser.faces import Mixture, TrainingFaces
+from training.recogniser.losses import APART, PERHAPS_ONE, TOGETHER
 from training.recogniser.network import Depths, Recogniser, grown_from_first
 from training.recogniser.task import RecogniserTask, Weights
 from training.teacher import Teacher
@@ -58,6 +59,7 @@ def main() -> None:
         "samples": asked.samples,
         "rate": asked.rate,
         "mixture": asdict(mixture),
+        "similarities": {"apart": APART, "perhaps_one": PERHAPS_ONE, "together": TOGETHER},
         "weights": asdict(weights),
         "depths": asdict(depths),
         "sets": [one.about["source"] for one in sets],

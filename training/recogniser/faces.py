@@ -24,7 +24,9 @@ class Chosen:
     crops: Sequence[Pixels]
     """(STORED_CROP, STORED_CROP, 3) each."""
     people: NDArray[np.int64]
-    """(n,): the number of each person, NOBODY where there is no name."""
+    """(n,): the number of each person with several images, NOBODY for all others."""
+    identities: NDArray[np.int64]
+    """(n,): who it is, equal for images of one person; an image without a name is its own."""
     by_person: int = 0
     """So many of the first were chosen by person, the rest from all."""
 
@@ -55,6 +57,8 @@ class TrainingFaces:
         """Raises TrainingError if there is nothing to train on."""
         self._sets = sets
         self._mixture = mixture
+        self._identity: dict[tuple[int, int], int] = {}
+        identity_of: dict[object, int] = {}
         self._named: list[tuple[int, int]] = []
         self._nameless: list[tuple[int, int]] = []
         by_person: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -64,6 +68,8 @@ class TrainingFaces:
                 if held_out[image]:
                     continue
                 person = one.about["people"][image]
+                who = (number, crop) if person is None else person
+                self._identity[number, crop] = identity_of.setdefault(who, len(identity_of))
                 if person is None:
                     self._nameless.append((number, crop))
                 else:
@@ -111,7 +117,8 @@ class TrainingFaces:
 
     def _chosen(self, places: Sequence[tuple[int, int]], by_person: int) -> Chosen:
         crops = [self._sets[one].crops[crop] for one, crop in places]
-        return Chosen(crops, self._people_of(places), by_person)
+        identities = np.array([self._identity[place] for place in places], np.int64)
+        return Chosen(crops, self._people_of(places), identities, by_person)
 
     def _people_of(self, places: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         numbers = []

@@ -19,7 +19,7 @@ from training.loop.checkpoint import State
 from training.loop.schedule import Schedule
 from training.recogniser import views
 from training.recogniser.faces import NOBODY, TrainingFaces
-from training.recogniser.losses import MarginHead, direction_loss, similarity_loss
+from training.recogniser.losses import UNKNOWN, MarginHead, direction_loss, similarity_loss
 from training.recogniser.network import EMBEDDING, Recogniser, embed, to_input
 from training.teacher import Teacher
 
@@ -96,7 +96,7 @@ class RecogniserTask:
                 )
 
     def step(self, number: int) -> Mapping[str, float]:
-        seen, damaged, people = self._views(np.random.default_rng((self._seed, number)))
+        seen, damaged, people, identities = self._views(np.random.default_rng((self._seed, number)))
         target = torch.from_numpy(self._teacher.embed(seen))
         rate = self._schedule.rate(number)
         for group in self._optimiser.param_groups:
@@ -107,7 +107,7 @@ class RecogniserTask:
             embeddings = self.network(images)
         embeddings = embeddings.float()
         direction = direction_loss(self.projection(embeddings), target)
-        similarity = similarity_loss(embeddings, target)
+        similarity = similarity_loss(embeddings, target, torch.from_numpy(identities))
         margin = self.margin(embeddings, torch.from_numpy(people))
         loss = (
             direction
@@ -147,15 +147,15 @@ class RecogniserTask:
         """Names come in slowly: first the teacher's space, then people apart in it."""
         return min(1.0, 10 * number / self._schedule.steps)
 
-    def _views(self, rng: Generator) -> tuple[Pixels, Pixels, NDArray[np.int64]]:
-        """What the teacher sees (n, 112, 112, 3), what the student sees, and who it is (n,)."""
+    def _views(self, rng: Generator) -> tuple[Pixels, Pixels, NDArray[np.int64], NDArray[np.int64]]:
+        """What the teacher and the student see (n, 112, 112, 3), people and identities (n,)."""
         chosen = self._faces.batch(rng)
         seen = [views.seen_by_both(crop, rng) for crop in chosen.crops]
-        people = chosen.people.copy()
+        people, identities = chosen.people.copy(), chosen.identities.copy()
         # Only faces after the people's own: a mixed face is nobody.
         for place in range(chosen.by_person, len(seen)):
             if rng.random() < self._weights.mixed:
                 seen[place] = views.mixed(seen[place], seen[int(rng.integers(len(seen)))], rng)
-                people[place] = NOBODY
+                people[place], identities[place] = NOBODY, UNKNOWN
         damaged = [views.damaged(crop, rng) for crop in seen]
-        return np.stack(seen), np.stack(damaged), people
+        return np.stack(seen), np.stack(damaged), people, identities
