@@ -23,7 +23,6 @@ from inference.pipeline.faces import (
     Analysis,
     AnalyzeOptions,
     DecodeLimits,
-    Detections,
     EmbedMode,
     FloatArray,
     Photo,
@@ -31,10 +30,11 @@ from inference.pipeline.faces import (
     Region,
     StageSeconds,
 )
-from inference.pipeline.letterbox import DetectorInput, letterbox
-from inference.pipeline.looks import Look, LookPolicy
+from inference.pipeline.letterbox import letterbox
+from inference.pipeline.looks import LookPolicy
 from inference.pipeline.picture import Picture
-from inference.pipeline.walk import Sight, Walk
+from inference.pipeline.sight import Glance, Sight
+from inference.pipeline.walk import Walk
 from inference.runtimes import open_sessions
 from inference.settings import Settings, load_settings
 
@@ -116,24 +116,23 @@ class BareEngine:
 
     def warm_up(self) -> None:
         """Run both networks once at every shape they will see. Raises ModelFault."""
-        for size in self._looks.sizes:
+        for size in self._looks.shapes:
             blank = np.zeros((size, size, 3), dtype=np.uint8)
             self._detector.detect([letterbox(Photo(blank, size, size), size)])
         self._recogniser.embed([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)])
 
     def _look(self, walk: Walk, picture: Picture, check: Callable[[], None]) -> Sight:
-        inputs: list[DetectorInput] = []
-        looks: list[Detections] = []
-        for number, sizes in enumerate(walk.rounds, start=1):
-            new = walk.inputs(picture, sizes)
-            inputs += new
-            for one in new:
+        glances: list[Glance] = []
+        sight: Sight | None = None
+        while looks := walk.due(glances, sight):
+            for look, image in zip(looks, walk.inputs(picture, looks), strict=True):
                 check()
-                looks += self._detector.detect([one], walk.options.min_score)
-            sight = walk.sight(picture, inputs, looks)
-            if sight.is_clear or number == len(walk.rounds):
-                return sight
-        raise ValueError("a policy has at least one look")
+                (faces,) = self._detector.detect([image], walk.looking.min_score)
+                glances.append(Glance(look, image, faces))
+            sight = walk.sight(picture, glances)
+        if sight is None:
+            raise ValueError("a policy has at least one look")
+        return sight
 
     def _embed(self, crops: Sequence[Pixels]) -> list[FloatArray]:
         vectors: list[FloatArray] = []
@@ -156,14 +155,14 @@ def open_bare(settings: Settings | None = None) -> list[BareEngine]:
     expect_dim(pack, settings.expect_dim)
     sessions = open_sessions(pack, settings)
     graph = pack.detector_graph
-    looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes))
+    looks = settings.look_policy.for_fixed_size(graph.fixed_size)
     return [
         BareEngine(
             Detector.load(graph, sessions.detector, may_batch=False),
             Recogniser.load(
                 pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
             ),
-            looks=looks.for_fixed_size(graph.fixed_size),
+            looks=looks,
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             max_crops=settings.recogniser_policy.max_batch,
             may_reduce=settings.reduced_decode,

@@ -37,7 +37,7 @@ from inference.pipeline.faces import (
     Region,
 )
 from inference.pipeline.letterbox import letterbox
-from inference.pipeline.looks import Look, LookPolicy
+from inference.pipeline.looks import LookPolicy
 from inference.runtimes import OpenSessions, open_sessions
 from inference.settings import Settings
 
@@ -117,9 +117,7 @@ async def open_engine(
     recognisers = RecogniserFactory(
         pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
     )
-    looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes)).for_fixed_size(
-        pack.detector_graph.fixed_size
-    )
+    looks = settings.look_policy.for_fixed_size(pack.detector_graph.fixed_size)
     parts = _Parts(settings, metrics, looks, detectors, recognisers, hangs or Hangs())
     async with AsyncExitStack() as stack:
         try:
@@ -221,7 +219,7 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
         ) as recogniser,
     ):
         await asyncio.gather(
-            detector.warm_up([_blank_look(size) for size in parts.looks.sizes]),
+            detector.warm_up([_blank_look(size) for size in parts.looks.shapes]),
             recogniser.warm_up([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)]),
         )
         yield Analyzer(

@@ -45,7 +45,12 @@ def detector_on_gpu(pack: Pack, settings: Settings, lock: Lock) -> SessionFactor
     lock: shared by all networks of one GPU. Raises StartError: in float16 it finds other faces.
     """
     return _sessions(
-        pack, pack.detector_graph, settings, settings.detector_policy, settings.look_sizes, lock
+        pack,
+        pack.detector_graph,
+        settings,
+        settings.detector_policy,
+        settings.look_policy.shapes,
+        lock,
     )
 
 

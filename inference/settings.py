@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from inference.errors import StartError
 from inference.fair_queue import BatchPolicy
 from inference.hangs import MAX_RUN_SECONDS
-from inference.pipeline.looks import LookPolicy
+from inference.pipeline.looks import CLOSE_LOOK, Look, LookPolicy, TurnedLooks
 from inference.setting_errors import words
 
 PREFIX = "INFERENCE_"
@@ -143,6 +143,19 @@ class Settings(BaseSettings):
         description="Detector sizes of a full look in pixels, in the order they are taken; an "
         "early stop may end after any of them. Multiples of 32.",
     )
+    turned_looks: TurnedLooks = Field(
+        default=TurnedLooks.FULL,
+        description="Look at a photo turned by 90, 180 and 270 degrees too, where as it is it "
+        "shows no face that surely stands upright. full: for enrolment and detection; always: in "
+        "searches too; never.",
+    )
+    tiles: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="Parts a side that a full look also looks at closely, for tiny faces in "
+        "crowds, each with the largest look: 2 takes four looks more; 1: none.",
+    )
     reduced_decode: bool = Field(
         default=True,
         description="Decode large JPEGs only as finely as looks and faces need; false: in full.",
@@ -254,6 +267,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}GPU_MEMORY_BYTES {needed}")
         if self.precision == "fp16":
             raise ValueError(f"{PREFIX}PRECISION=fp16 {needed}")
+
+    @property
+    def look_policy(self) -> LookPolicy:
+        """How photos are looked at by a detector that takes any size."""
+        looks = tuple(Look(size) for size in self.look_sizes)
+        close = None if CLOSE_LOOK in looks else CLOSE_LOOK
+        return LookPolicy(looks, close=close, turned=self.turned_looks, tiles=self.tiles)
 
     @property
     def is_gpu(self) -> bool:

@@ -122,6 +122,7 @@ def image_result(analysis: Analysis) -> pb.ImageResult:
             align_seconds=seconds.align,
             embed_seconds=seconds.embed,
         ),
+        turn_degrees=analysis.turn,
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from inference.pipeline.decode import read_header
 from inference.pipeline.faces import AnalyzeOptions, DecodeLimits
-from inference.pipeline.looks import LookPolicy
+from inference.pipeline.looks import Look, LookPolicy
 from inference.pipeline.picture import Picture
 from inference.pipeline.walk import Walk
 
@@ -38,12 +38,12 @@ def with_pillow_draft(data: bytes) -> object:
 
 def reduced(data: bytes) -> object:
     """As a search has it."""
-    return _SEARCH.inputs(Picture(data, read_header(data, _LIMITS)), [LOOK])
+    return _SEARCH.inputs(Picture(data, read_header(data, _LIMITS)), [Look(LOOK)])
 
 
 def in_full(data: bytes) -> object:
     """The same with INFERENCE_REDUCED_DECODE=false."""
-    return _SEARCH.inputs(Picture(data, read_header(data, _LIMITS), may_reduce=False), [LOOK])
+    return _SEARCH.inputs(Picture(data, read_header(data, _LIMITS), may_reduce=False), [Look(LOOK)])
 
 
 SIDES: dict[str, Way] = {

@@ -11,7 +11,7 @@ from edge.metrics import EdgeMetrics
 from edge.openapi import COLLECTION_IDS, multipart_of, problems_of
 from edge.parameters import Parameter, threshold, whole_number
 from edge.routes.incoming import json_answer, read_request
-from edge.schemas.parts import BoxAnswer, ModelAnswer, QualityAnswer
+from edge.schemas.parts import BoxAnswer, ModelAnswer, QualityAnswer, turn_of
 from edge.schemas.search import MatchAnswer, MatchFace, ProbeAnswer, SearchAnswer, TookAnswer
 from edge.settings import EdgeSettings
 from edge.use_cases.model import SearchPage, SearchQuery
@@ -132,6 +132,7 @@ def _answer(
             bbox=BoxAnswer.of(page.probe.face.box),
             detection_score=round(page.probe.face.detection_score, 4),
             quality=QualityAnswer.of(page.probe.face.quality),
+            turn=turn_of(page.probe.face.quality),
             faces_found=page.faces_found,
         ),
         model=ModelAnswer(pack=page.model.pack, version=page.model.version),

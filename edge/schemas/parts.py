@@ -60,6 +60,23 @@ class QualityAnswer(Answer):
         )
 
 
+def turn_of(quality: Quality) -> int:
+    """Degrees clockwise, 0, 90, 180 or 270, that set a face nearest to upright.
+
+    Of a photo that inference turned this is its turn; the records keep it with the face's roll.
+    """
+    return round(-quality.roll / 90) * 90 % 360
+
+
+Turn = Annotated[
+    int,
+    Field(
+        description="Degrees clockwise by which the photo is turned for the face to stand upright: "
+        "0, 90, 180 or 270. Box and landmarks are those of the photo as it is."
+    ),
+]
+
+
 class ModelAnswer(Answer):
     """The pack that answered."""
 
@@ -73,10 +90,12 @@ class FaceAnswer(Answer):
     face_id: str | None = Field(description="null with keep=false: nothing was kept.")
     bbox: BoxAnswer
     landmarks: list[Point] = Field(
-        description="Five points: left eye, right eye, nose, left and right corner of the mouth."
+        description="Five points: left eye, right eye, nose, left and right corner of the mouth, "
+        "as seen when the photo is turned by `turn`."
     )
     detection_score: float = Field(description="0 to 1.")
     quality: QualityAnswer
+    turn: Turn
     low_quality: bool = Field(description="Whether the quality is below EDGE_MIN_QUALITY.")
     status: FaceState
 
@@ -99,6 +118,7 @@ class FaceAnswer(Answer):
             landmarks=[[round(x, 1), round(y, 1)] for x, y in seen.landmarks],
             detection_score=round(seen.detection_score, 4),
             quality=QualityAnswer.of(seen.quality),
+            turn=turn_of(seen.quality),
             low_quality=rule.is_low(seen.quality),
             status=status,
         )

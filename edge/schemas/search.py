@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from edge.schemas.parts import Answer, BoxAnswer, ModelAnswer, QualityAnswer
+from edge.schemas.parts import Answer, BoxAnswer, ModelAnswer, QualityAnswer, Turn
 
 
 class MatchFace(Answer):
@@ -29,6 +29,7 @@ class ProbeAnswer(Answer):
     bbox: BoxAnswer
     detection_score: float
     quality: QualityAnswer
+    turn: Turn
     faces_found: int = Field(description="How many faces of the selfie counted.")
 
 

@@ -8,7 +8,6 @@ queues drops what nobody waits for any more, so the deadline is honoured before 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +32,8 @@ from inference.pipeline.faces import (
 from inference.pipeline.letterbox import DetectorInput
 from inference.pipeline.looks import LookPolicy
 from inference.pipeline.picture import Picture
-from inference.pipeline.walk import Judged, Sight, Walk
+from inference.pipeline.sight import Glance, Sight
+from inference.pipeline.walk import Judged, Walk
 from inference.together import together
 
 BYTES_PER_PIXEL = 4
@@ -137,24 +137,24 @@ class Analyzer:
 
     async def _look(self, walk: Walk, picture: Picture, call: Call, watch: _Stopwatch) -> Sight:
         """What the photo shows by as many looks as the answer needs."""
-        inputs: list[DetectorInput] = []
-        looks: list[Detections] = []
-        rounds = deque(walk.rounds)
-        while True:
+        glances: list[Glance] = []
+        sight: Sight | None = None
+        while looks := walk.due(glances, sight):
             # One turn on a pixel thread for all: each turn costs the event loop as much as a crop.
-            new = await self._pixels.run(partial(walk.inputs, picture, rounds.popleft()), call)
+            images = await self._pixels.run(partial(walk.inputs, picture, looks), call)
             watch.lap("decode")
-            inputs += new
-            looks += await together(self._detect(one, walk.options, call) for one in new)
-            sight = walk.sight(picture, inputs, looks)
+            seen = await together(
+                self._detect(image, walk.looking.min_score, call) for image in images
+            )
+            glances += map(Glance, looks, images, seen)
+            sight = walk.sight(picture, glances)
             watch.lap("detect")
-            if sight.is_clear or not rounds:
-                return sight
+        if sight is None:
+            raise ValueError("a policy has at least one look")
+        return sight
 
-    async def _detect(
-        self, image: DetectorInput, options: AnalyzeOptions, call: Call
-    ) -> Detections:
-        work = DetectorWork(image, options.min_score)
+    async def _detect(self, image: DetectorInput, min_score: float, call: Call) -> Detections:
+        work = DetectorWork(image, min_score)
         return await self._detector.submit(work, call=call, shape=image.size)
 
     async def _judge(

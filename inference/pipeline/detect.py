@@ -178,7 +178,7 @@ def _detections(one: DetectorInput, heads: Sequence[Head], min_score: float) -> 
         rows = rows[np.argsort(-scores[rows], kind="stable")[:MAX_CANDIDATES]]
     # Only the rows that pass are turned into pixels: a handful of up to 16,800.
     boxes, landmarks = _in_pixels(one.size, heads, rows)
-    boxes = one.to_photo(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+    boxes = one.boxes_to_photo(boxes)
     landmarks = one.to_photo(landmarks)
     if not (np.isfinite(boxes).all() and np.isfinite(landmarks).all()):
         raise ModelFault("the detector gave boxes that are not numbers")

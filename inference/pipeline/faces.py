@@ -71,12 +71,17 @@ class Detections:
     boxes: FloatArray
     """(n, 4): x1, y1, x2, y2 in pixels; may reach over the edges."""
     landmarks: FloatArray
-    """(n, 5, 2): left eye, right eye, nose, left and right corner of the mouth, as seen."""
+    """(n, 5, 2): left eye, right eye, nose, left and right corner of the mouth, as seen on the
+    photo turned as it was looked at."""
     scores: FloatArray
     """(n,): 0 to 1."""
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def only(self, rows: NDArray[np.bool_]) -> Detections:
+        """Some of them. rows: (n,), which."""
+        return Detections(self.boxes[rows], self.landmarks[rows], self.scores[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +166,5 @@ class Analysis:
     """Largest box first."""
     faces_counted: int
     seconds: StageSeconds
+    turn: int = 0
+    """Degrees clockwise that the photo was turned by for its faces to stand upright."""

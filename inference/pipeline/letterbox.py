@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from inference.errors import InvalidRegion
 from inference.pipeline.faces import FloatArray, Photo, Pixels, Region
+from inference.pipeline.turns import turned, turned_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class DetectorInput:
     left: float
     """Where the input's left edge lies in the photo frame, in pixels."""
     top: float
+    turn: int = 0
+    """Degrees clockwise that the pixels were turned by."""
 
     @property
     def size(self) -> int:
@@ -32,7 +35,21 @@ class DetectorInput:
     def to_photo(self, points: FloatArray) -> FloatArray:
         """Points (…, 2) of the input in the photo frame."""
         origin = np.array([self.left, self.top], dtype=np.float32)
-        return points / np.float32(self.scale) + origin
+        # The photo's last column is one pixel of the photo from the end, not one of the input: with
+        # that, the points of a face are the same whichever way its photo is stored.
+        as_it_was = turned_back(points, self.turn, self.size - self.scale)
+        return as_it_was / np.float32(self.scale) + origin
+
+    def boxes_to_photo(self, boxes: FloatArray) -> FloatArray:
+        """Boxes (n, 4) of the input in the photo frame, x1, y1, x2, y2 again."""
+        corners = self.to_photo(boxes.reshape(-1, 2, 2))
+        if self.turn:
+            corners = np.stack([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        return corners.reshape(-1, 4)
+
+    def turned_by(self, turn: int) -> DetectorInput:
+        """The same, as it is, looked at after a turn."""
+        return replace(self, pixels=turned(self.pixels, turn), turn=turn) if turn else self
 
 
 def letterbox(photo: Photo, size: int, region: Region | None = None) -> DetectorInput:

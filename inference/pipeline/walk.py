@@ -15,7 +15,6 @@ from inference.pipeline.faces import (
     Analysis,
     AnalyzedFace,
     AnalyzeOptions,
-    Detections,
     EmbedMode,
     FloatArray,
     Pixels,
@@ -23,33 +22,18 @@ from inference.pipeline.faces import (
     Region,
     StageSeconds,
 )
-from inference.pipeline.letterbox import DetectorInput
-from inference.pipeline.looks import Flags, LookPolicy, counted, largest_first
+from inference.pipeline.letterbox import DetectorInput, part_of
+from inference.pipeline.looks import Look, LookPolicy
 from inference.pipeline.picture import Detail, Picture
 from inference.pipeline.quality import assess
+from inference.pipeline.sight import Glance, Looking, Sight
+from inference.pipeline.tiles import Tile
 
 SELFIE_FACE = 1 / 6
 """Of the longer side. Whoever searches shows one large face: hardly a selfie needs a second
 decode."""
 SMALLEST_LIKELY_FACE = 1 / 12
 """Of the longer side. Whoever asks for every face expects small ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the looks at one photo show together."""
-
-    faces: Detections
-    """Largest first, in the photo frame."""
-    counts: Flags
-    """(n,): which of them count as people."""
-    is_clear: bool
-    """Whether a search may stop looking here."""
-
-    @property
-    def faces_counted(self) -> int:
-        """How many faces count."""
-        return int(self.counts.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +55,32 @@ class Walk:
     """Look only there; None: everywhere."""
 
     @property
-    def rounds(self) -> Sequence[Sequence[int]]:
-        """Sizes of the looks that are taken at once; what a round shows decides on the next one."""
-        sizes = self.policy.sizes
-        return [(size,) for size in sizes] if self.options.is_early_stop else [sizes]
+    def looking(self) -> Looking:
+        """How the photo is looked at."""
+        return Looking(self.policy, self.options)
 
-    def inputs(self, picture: Picture, sizes: Sequence[int]) -> list[DetectorInput]:
-        """The photo as looks of these sizes want it. Raises ItemError."""
+    def due(self, glances: Sequence[Glance], sight: Sight | None) -> Sequence[Look]:
+        """As `Looking.due`."""
+        return self.looking.due(glances, sight)
+
+    def inputs(self, picture: Picture, looks: Sequence[Look]) -> list[DetectorInput]:
+        """The photo as these looks want it. Raises ItemError."""
+        looking = self.looking
         likely_face = SELFIE_FACE if self.options.is_early_stop else SMALLEST_LIKELY_FACE
-        return picture.inputs(sizes, Detail(max(self.policy.sizes), likely_face), self.region)
+        detail = Detail(max(self.policy.sizes) * looking.parts, likely_face / looking.parts)
+        part = part_of(picture.width, picture.height, self.region)
+        as_it_is: dict[tuple[int, Tile | None], DetectorInput] = {}
+        for look in looks:
+            place = (look.size, look.tile)
+            if place not in as_it_is:
+                region = self.region if look.tile is None else look.tile.within(part)
+                as_it_is[place] = picture.inputs([look.size], detail, region)[0]
+        return [as_it_is[look.size, look.tile].turned_by(look.turn) for look in looks]
 
-    def sight(
-        self, picture: Picture, inputs: Sequence[DetectorInput], looks: Sequence[Detections]
-    ) -> Sight:
-        """inputs: of all rounds so far, at least one; looks: what the detector saw on each."""
-        scales = [one.scale for one in inputs]
-        faces = largest_first(self.policy.merge(looks, scales))
-        counts = counted(faces, picture.width, picture.height, self.options.counting)
-        is_clear = self.policy.is_clear(
-            faces,
-            counts,
-            self.options.min_score,
-            max(scales),
-            is_single=self.options.embed is EmbedMode.SINGLE,
-        )
-        return Sight(faces, counts, is_clear)
+    def sight(self, picture: Picture, glances: Sequence[Glance]) -> Sight:
+        """What the looks of all rounds so far, at least one, show together."""
+        part = part_of(picture.width, picture.height, self.region)
+        return self.looking.sight(glances, part, picture.width, picture.height)
 
     def judge(self, picture: Picture, sight: Sight) -> list[Judged]:
         """The faces that are returned, largest first: aligned, and how good. Raises ItemError."""
@@ -138,6 +123,7 @@ class Walk:
             ],
             faces_counted=sight.faces_counted,
             seconds=seconds,
+            turn=sight.turn,
         )
 
     def _face(

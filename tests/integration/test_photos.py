@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.system import Client, Json, start_system
+from tests.integration.processes import start_inference
+from tests.integration.system import Client, Json, client_of, start_edge
 
 pytestmark = pytest.mark.pack
 
@@ -20,7 +21,8 @@ class Expected:
     faces_min: int
     faces_max: int
     person: str | None
-    turned: bool
+    turned_degrees: int
+    """How far the photo was turned clockwise, without EXIF; 0: it stands upright."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def expected(shared: Path) -> list[Expected]:
             photo["faces_min"],
             photo["faces_max"],
             photo["person"],
-            "turned_degrees" in photo,
+            photo.get("turned_degrees", 0),
         )
         for photo in photos
     ]
@@ -40,8 +42,13 @@ def expected(shared: Path) -> list[Expected]:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory, pack_dir: Path) -> Iterator[Client]:
-    with start_system(tmp_path_factory.mktemp("photos"), pack_dir) as system:
-        yield system.client
+    # Half of one person's photos are turned without EXIF, and each is a probe too.
+    with (
+        start_inference(pack_dir, SESSIONS="2", TURNED_LOOKS="always") as inference,
+        start_edge(tmp_path_factory.mktemp("photos"), inference.address) as edge,
+        client_of(edge) as client,
+    ):
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -64,23 +71,30 @@ def test_every_photo_shows_as_many_faces_as_a_person_sees(
     assert not wrong
 
 
+def test_a_photo_turned_without_exif_says_which_turn_sets_its_face_upright(
+    enrolled: dict[str, Json], expected: list[Expected]
+) -> None:
+    stored = [photo for photo in expected if photo.person == "kun"]
+    said = {
+        photo.file: [face["turn"] for face in enrolled[photo.file]["faces"]] for photo in stored
+    }
+    assert said == {photo.file: [-photo.turned_degrees % 360] for photo in stored}
+
+
 def test_photos_of_one_person_find_each_other_first(
     client: Client, enrolled: dict[str, Json], expected: list[Expected], shared: Path
 ) -> None:
-    # Photos turned without EXIF are left out until turned looks exist: an upright detector finds a
-    # face there, and its embedding matches nobody.
     people: dict[str, list[Expected]] = {}
     for photo in expected:
-        if photo.person in {"a", "rd", "kun", "rob_lowe", "woman"} and not photo.turned:
+        if photo.person in {"a", "rd", "kun", "rob_lowe", "woman"}:
             people.setdefault(photo.person, []).append(photo)
     assert {name: len(photos) for name, photos in people.items()} == {
         "a": 4,
         "rd": 5,
-        "kun": 6,
+        "kun": 12,
         "rob_lowe": 2,
         "woman": 2,
     }
-    turned = {photo.file for photo in expected if photo.turned}
     missed = []
     for name, photos in people.items():
         files = {photo.file for photo in photos}
@@ -88,7 +102,7 @@ def test_photos_of_one_person_find_each_other_first(
             image = (shared / "data" / "photos" / probe).read_bytes()
             answer = client.search(image, ["photos"], score_threshold=-1, top_k=50)
             others = [row["photo_id"] for row in answer["results"] if row["photo_id"] != probe]
-            first = [file for file in others if file not in turned][: len(files) - 1]
+            first = others[: len(files) - 1]
             if set(first) != files - {probe}:
                 missed.append(f"{name}: {probe} found {first}")
     assert not missed, "\n".join(missed)

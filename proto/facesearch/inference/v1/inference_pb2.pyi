@@ -40,7 +40,9 @@ class _LookEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Look.ValueType],
     LOOK_UNSPECIFIED: _Look.ValueType  # 0
     """Taken as LOOK_FULL."""
     LOOK_FULL: _Look.ValueType  # 1
-    """Every look of the server's policy. For enrolment: finds the most faces."""
+    """Every look of the server's policy, and where none shows a face that surely stands upright, the
+    photo turned. For enrolment: finds the most faces.
+    """
     LOOK_EARLY_STOP: _Look.ValueType  # 2
     """Stop when the answer is clear: after a look that shows a face which counts and is clearly above
     the score limit. For searches: faster, with a measured error (docs/accuracy.md).
@@ -52,7 +54,9 @@ class Look(_Look, metaclass=_LookEnumTypeWrapper):
 LOOK_UNSPECIFIED: Look.ValueType  # 0
 """Taken as LOOK_FULL."""
 LOOK_FULL: Look.ValueType  # 1
-"""Every look of the server's policy. For enrolment: finds the most faces."""
+"""Every look of the server's policy, and where none shows a face that surely stands upright, the
+photo turned. For enrolment: finds the most faces.
+"""
 LOOK_EARLY_STOP: Look.ValueType  # 2
 """Stop when the answer is clear: after a look that shows a face which counts and is clearly above
 the score limit. For searches: faster, with a measured error (docs/accuracy.md).
@@ -227,7 +231,7 @@ class Face(_message.Message):
     @_builtins.property
     def landmarks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
         """Five points in the photo frame: left eye, right eye, nose, left and right corner of the mouth,
-        left and right as seen in the picture.
+        left and right as seen in the picture turned by ImageResult.turn_degrees.
         """
 
     @_builtins.property
@@ -420,12 +424,19 @@ class ImageResult(_message.Message):
     FACES_FIELD_NUMBER: _builtins.int
     FACES_COUNTED_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
+    TURN_DEGREES_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Width of the photo in pixels, as a person sees it."""
     height: _builtins.int
     """Height of the photo in pixels, as a person sees it."""
     faces_counted: _builtins.int
     """How many faces count. Larger than the number of `counts` in `faces` only if max_faces cut them."""
+    turn_degrees: _builtins.int
+    """Degrees clockwise that the photo was turned by for its faces to stand upright: 0, 90, 180 or
+    270. Not 0 only where the server looks at photos turned (INFERENCE_TURNED_LOOKS) and this one
+    was stored lying, without an EXIF orientation that says so. Boxes, landmarks, width and height
+    stay in the photo frame, which is not turned; Quality.roll is near −turn_degrees.
+    """
     @_builtins.property
     def status(self) -> _status_pb2.Status:
         """Absent or code 0: done. Otherwise INVALID_ARGUMENT (details: ErrorInfo with reason
@@ -450,10 +461,11 @@ class ImageResult(_message.Message):
         faces: _abc.Iterable[Global___Face] | None = ...,
         faces_counted: _builtins.int = ...,
         timing: Global___Timing | None = ...,
+        turn_degrees: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["faces", b"faces", "faces_counted", b"faces_counted", "height", b"height", "status", b"status", "timing", b"timing", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["faces", b"faces", "faces_counted", b"faces_counted", "height", b"height", "status", b"status", "timing", b"timing", "turn_degrees", b"turn_degrees", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,6 +51,7 @@ async def test_a_search_answers_with_every_field(edge: Edge) -> None:
                 "pitch": 0.0,
                 "roll": 0.0,
             },
+            "turn": 0,
             "faces_found": 1,
         },
         "model": {"pack": "fake", "version": "1"},
