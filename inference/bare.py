@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -118,7 +119,8 @@ class BareEngine:
         """Run both networks once at every shape they will see. Raises ModelFault."""
         for size in self._looks.shapes:
             blank = np.zeros((size, size, 3), dtype=np.uint8)
-            self._detector.detect([letterbox(Photo(blank, size, size), size)])
+            for detector in filter(None, (self._detector, self._detector.exact)):
+                detector.detect([letterbox(Photo(blank, size, size), size)])
         self._recogniser.embed([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)])
 
     def _look(self, walk: Walk, picture: Picture, check: Callable[[], None]) -> Sight:
@@ -132,7 +134,16 @@ class BareEngine:
             sight = walk.sight(picture, glances)
         if sight is None:
             raise ValueError("a policy has at least one look")
-        return sight
+        exact = self._detector.exact
+        doubted = [] if exact is None else walk.doubted(glances, sight)
+        if exact is None or not doubted:
+            return sight
+        for number in doubted:
+            check()
+            glance = glances[number]
+            (faces,) = exact.detect([glance.image], walk.looking.min_score)
+            glances[number] = replace(glance, faces=faces)
+        return walk.sight(picture, glances)
 
     def _embed(self, crops: Sequence[Pixels]) -> list[FloatArray]:
         vectors: list[FloatArray] = []
@@ -158,7 +169,9 @@ def open_bare(settings: Settings | None = None) -> list[BareEngine]:
     looks = settings.look_policy.for_fixed_size(graph.fixed_size)
     return [
         BareEngine(
-            Detector.load(graph, sessions.detector, may_batch=False),
+            Detector.load(
+                graph, sessions.detector, may_batch=False, make_exact=sessions.exact_detector
+            ),
             Recogniser.load(
                 pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
             ),

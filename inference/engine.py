@@ -112,7 +112,10 @@ async def open_engine(
     pack = await asyncio.to_thread(_open_pack, settings)
     sessions = await asyncio.to_thread(opener, pack, settings)
     detectors = DetectorFactory(
-        pack.detector_graph, sessions.detector, may_batch=sessions.may_batch
+        pack.detector_graph,
+        sessions.detector,
+        may_batch=sessions.may_batch,
+        make_exact=sessions.exact_detector,
     )
     recognisers = RecogniserFactory(
         pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
@@ -219,7 +222,13 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
         ) as recogniser,
     ):
         await asyncio.gather(
-            detector.warm_up([_blank_look(size) for size in parts.looks.shapes]),
+            detector.warm_up(
+                [
+                    _blank_look(size, is_doubted=is_doubted)
+                    for size in parts.looks.shapes
+                    for is_doubted in ((False, True) if parts.detectors.has_exact else (False,))
+                ]
+            ),
             recogniser.warm_up([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)]),
         )
         yield Analyzer(
@@ -230,6 +239,7 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
             limits=parts.limits,
             memory=parts.memory,
             may_reduce=settings.reduced_decode,
+            has_exact=parts.detectors.has_exact,
         )
 
 
@@ -239,9 +249,10 @@ def _open_pack(settings: Settings) -> Pack:
     return pack
 
 
-def _blank_look(size: int) -> DetectorWork:
+def _blank_look(size: int, *, is_doubted: bool) -> DetectorWork:
     blank = np.zeros((size, size, 3), dtype=np.uint8)
-    return DetectorWork(letterbox(Photo(blank, size, size), size), min_score=0.5)
+    image = letterbox(Photo(blank, size, size), size)
+    return DetectorWork(image, min_score=0.5, is_doubted=is_doubted)
 
 
 def _made(factory: DetectorFactory | RecogniserFactory) -> Running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inference.errors import ModelFault
 from inference.models.graphs import DetectorGraph, RecogniserGraph
 from inference.pipeline.analyze import DetectorWork
 from inference.pipeline.detect import Detector
@@ -35,7 +36,11 @@ class DetectorRunner:
         self._detector = detector
 
     def __call__(self, works: Sequence[DetectorWork], padded_size: int) -> Sequence[Detections]:
-        return self._detector.detect(
+        is_doubted = works[0].is_doubted  # of one shape, and so alike
+        detector = self._detector.exact if is_doubted else self._detector
+        if detector is None:
+            raise ModelFault("there is no detector in float32 to ask again")
+        return detector.detect(
             [work.image for work in works],
             [work.min_score for work in works],
             bucket=padded_size,
@@ -56,21 +61,37 @@ class DetectorFactory:
     """Makes detector runners; the batcher asks again after a fault."""
 
     def __init__(
-        self, graph: DetectorGraph, make_session: SessionFactory, *, may_batch: bool = True
+        self,
+        graph: DetectorGraph,
+        make_session: SessionFactory,
+        *,
+        may_batch: bool = True,
+        make_exact: SessionFactory | None = None,
     ) -> None:
-        """may_batch: whether several items in one run are of use."""
+        """may_batch: whether several items in one run are of use. make_exact: as Detector.load."""
         self._graph = graph
         self._make_session = make_session
         self._may_batch = may_batch
+        self._make_exact = make_exact
         self.running: Running | None = None
         """How the last one made runs; None: none was made yet."""
 
     def __call__(self) -> DetectorRunner:
         return DetectorRunner(self.load())
 
+    @property
+    def has_exact(self) -> bool:
+        """Whether work may be `is_doubted`."""
+        return self._make_exact is not None
+
     def load(self) -> Detector:
         """The detector itself. Raises PackError and DeviceError."""
-        detector = Detector.load(self._graph, self._make_session, may_batch=self._may_batch)
+        detector = Detector.load(
+            self._graph,
+            self._make_session,
+            may_batch=self._may_batch,
+            make_exact=self._make_exact,
+        )
         self.running = Running.of(detector.session, batched=detector.batched)
         return detector
 

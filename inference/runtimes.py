@@ -32,6 +32,9 @@ class PackSessions:
     recogniser: SessionFactory
     may_batch: bool
     """Whether several items in one run are of use."""
+    exact_detector: SessionFactory | None = None
+    """In float32, where `detector` has less by this program's choice: it is asked about faces that
+    `detector` is not sure of."""
 
 
 OpenSessions = Callable[[Pack, Settings], PackSessions]
@@ -105,7 +108,10 @@ def _openvino(pack: Pack, settings: Settings, precision: Precision, cpu: Cpu) ->
     folder = settings.cache_folder
     kept = None if folder is None else KeptFiles(folder / "openvino")
 
-    def sessions(graph: DetectorGraph | RecogniserGraph) -> SessionFactory:
+    def sessions(
+        graph: DetectorGraph | RecogniserGraph,
+    ) -> tuple[OpenVinoSessions, SessionFactory]:
+        """In float32, and as the settings want it."""
         exact, hasty = (
             OpenVinoSessions(
                 graph.model, OpenVinoOptions(each, settings.threads, cpu.identity), kept
@@ -113,17 +119,22 @@ def _openvino(pack: Pack, settings: Settings, precision: Precision, cpu: Cpu) ->
             for each in (Precision.F32, precision)
         )
         if precision is Precision.F32:
-            return exact
+            return exact, exact
         if settings.precision != AUTO:
-            return hasty
+            return exact, hasty
         about = (exact.digest, VERSION, cpu.identity, precision.value)
         try:
-            return settle(graph, exact, hasty, precision=precision.value, about=about, kept=kept)
+            return exact, settle(
+                graph, exact, hasty, precision=precision.value, about=about, kept=kept
+            )
         except ModelFault as fault:
             raise PackError(f"{graph.file.name}: {fault}") from fault
 
+    exact_detector, detector = sessions(pack.detector_graph)
+    is_chosen = settings.precision == AUTO and detector is not exact_detector
     return PackSessions(
-        detector=sessions(pack.detector_graph),
-        recogniser=sessions(pack.recogniser_graph),
+        detector=detector,
+        recogniser=sessions(pack.recogniser_graph)[1],
         may_batch=False,
+        exact_detector=exact_detector if is_chosen else None,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from inference.admission import Admission, Load
@@ -46,6 +46,8 @@ class DetectorWork:
 
     image: DetectorInput
     min_score: float
+    is_doubted: bool = False
+    """Taken before, in less than float32, and now to be taken in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,12 @@ class Analyzer:
         limits: DecodeLimits,
         memory: Admission,
         may_reduce: bool = True,
+        has_exact: bool = False,
     ) -> None:
         """memory: of decoded photos; those that find no room wait.
 
         may_reduce: decode large JPEGs as finely as they are needed; False: in full, always.
+        has_exact: whether `detector` takes work that `is_doubted`.
         """
         self._pixels = pixels
         self._detector = detector
@@ -98,6 +102,7 @@ class Analyzer:
         self._limits = limits
         self._memory = memory
         self._may_reduce = may_reduce
+        self._has_exact = has_exact
 
     async def analyze(
         self, data: bytes, options: AnalyzeOptions, call: Call, region: Region | None = None
@@ -151,11 +156,24 @@ class Analyzer:
             watch.lap("detect")
         if sight is None:
             raise ValueError("a policy has at least one look")
+        doubted = walk.doubted(glances, sight) if self._has_exact else []
+        if not doubted:
+            return sight
+        again = await together(
+            self._detect(glances[number].image, walk.looking.min_score, call, is_doubted=True)
+            for number in doubted
+        )
+        for number, faces in zip(doubted, again, strict=True):
+            glances[number] = replace(glances[number], faces=faces)
+        sight = walk.sight(picture, glances)
+        watch.lap("detect")
         return sight
 
-    async def _detect(self, image: DetectorInput, min_score: float, call: Call) -> Detections:
-        work = DetectorWork(image, min_score)
-        return await self._detector.submit(work, call=call, shape=image.size)
+    async def _detect(
+        self, image: DetectorInput, min_score: float, call: Call, *, is_doubted: bool = False
+    ) -> Detections:
+        work = DetectorWork(image, min_score, is_doubted)
+        return await self._detector.submit(work, call=call, shape=(image.size, is_doubted))
 
     async def _judge(
         self, walk: Walk, picture: Picture, sight: Sight, call: Call, watch: _Stopwatch

@@ -46,21 +46,39 @@ class Head:
 class Detector:
     """A face detector on one session. Owned by one thread at a time, as its session is."""
 
-    def __init__(self, graph: DetectorGraph, session: Session, *, batched: bool = False) -> None:
-        """A detector; `Detector.load` finds out whether it may run `batched`."""
+    def __init__(
+        self,
+        graph: DetectorGraph,
+        session: Session,
+        *,
+        batched: bool = False,
+        exact: Session | None = None,
+    ) -> None:
+        """A detector; `Detector.load` finds out whether it may run `batched`.
+
+        exact: the same network in float32, where `session` has less; None: nobody is to ask it.
+        """
         self.graph = graph
         self.session = session
         self.batched = batched
         """Whether several images run in one pass."""
+        self.exact = None if exact is None else Detector(graph, exact)
+        """Who is asked again about faces that this one is not sure of (`Walk.doubted`)."""
         self._blobs = Blobs(graph.normalisation)
 
     @classmethod
     def load(
-        cls, graph: DetectorGraph, make_session: SessionFactory, *, may_batch: bool = True
+        cls,
+        graph: DetectorGraph,
+        make_session: SessionFactory,
+        *,
+        may_batch: bool = True,
+        make_exact: SessionFactory | None = None,
     ) -> Detector:
         """A detector that runs batches if a random batch gives what single runs give.
 
         may_batch: whether batches are of use; if not, images run singly whatever the network can.
+        make_exact: makes sessions in float32, where those of `make_session` have less.
         Raises PackError if the network does not run or does not give SCRFD's rows, and DeviceError.
         """
         size = graph.fixed_size if graph.fixed_size is not None else CHECK_SIZE
@@ -68,19 +86,20 @@ class Detector:
             0, 256, (CHECK_BATCH, size, size, 3), dtype=np.uint8
         )
         inputs = [DetectorInput(pixels, scale=1.0, left=0.0, top=0.0) for pixels in noise]
+        exact = None if make_exact is None else make_exact()
         try:
-            single = cls(graph, make_session())
+            single = cls(graph, make_session(), exact=exact)
             expected = [single._heads([one])[0] for one in inputs]
         except (ModelFault, PackError) as error:
             raise PackError(f"{graph.file.name}: {error}") from error
         if graph.row_order is RowOrder.UNKNOWN or not may_batch:
             return single
-        batched = cls(graph, single.session, batched=True)
+        batched = cls(graph, single.session, batched=True, exact=exact)
         try:
             found = batched._heads(inputs)
         except ModelFault:
             # The export holds on to one image; a session that raised is not used again.
-            return cls(graph, make_session())
+            return cls(graph, make_session(), exact=exact)
         is_equal = all(
             _are_close(one, other)
             for heads, singles in zip(found, expected, strict=True)

@@ -35,6 +35,10 @@ decode."""
 SMALLEST_LIKELY_FACE = 1 / 12
 """Of the longer side. Whoever asks for every face expects small ones."""
 
+SURE_SCORE = 0.75
+"""A face below it is weak: turned, covered or small. Of 310 faces on 250 LFW photos 20 had in bf16
+an embedding below a cosine of 0.998 to float32's, and 19 of these a lower score than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -81,6 +85,21 @@ class Walk:
         """What the looks of all rounds so far, at least one, show together."""
         part = part_of(picture.width, picture.height, self.region)
         return self.looking.sight(glances, part, picture.width, picture.height)
+
+    def doubted(self, glances: Sequence[Glance], sight: Sight) -> list[int]:
+        """Which glances (their positions) a detector in less than float32 takes again in it.
+
+        Those that gave a weak face of the answer: rounding moves its landmarks by pixels, and then
+        it gets another embedding. Not in searches, which keep nothing: there it would cost 5 %.
+        """
+        if self.options.is_early_stop:
+            return []
+        weak = sight.faces.boxes[sight.faces.scores < SURE_SCORE]
+        return [
+            number
+            for number, glance in enumerate(glances)
+            if (glance.faces.boxes[:, None] == weak[None]).all(axis=2).any()
+        ]
 
     def judge(self, picture: Picture, sight: Sight) -> list[Judged]:
         """The faces that are returned, largest first: aligned, and how good. Raises ItemError."""
