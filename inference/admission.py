@@ -62,6 +62,8 @@ class Admission:
         self._waiting_capacity = capacity.share(waiting_share)
         self._on_change = on_change
         self._held = NOTHING
+        self.admitted = 0
+        """How often something was let in."""
         self._held_by_waiters = NOTHING
         # In turn order: the first caller is next, and goes to the end when it was let in.
         self._waiting: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
@@ -130,6 +132,7 @@ class Admission:
 
     def _take(self, load: Load) -> None:
         self._held += load
+        self.admitted += 1
         self._on_change(self._held)
 
     def _take_for_waiter(self, load: Load) -> None:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import structlog
 from grpc_health.v1 import health, health_pb2
 
-from inference.admission import Admission, Load
+from inference.admission import NOTHING, Admission, Load
 from inference.engine import ModelInfo, open_engine
 from inference.errors import GaveUp
 from inference.hangs import Hangs
@@ -21,6 +21,7 @@ from inference.metrics import Metrics, MetricsEndpoint
 from inference.runtimes import OpenSessions, open_sessions
 from inference.servicer import InferenceService
 from inference.settings import Settings
+from inference.trim import trimming
 
 UNARY_SHARE = 0.25
 """Of what may be in flight, what streams leave to calls that cannot wait."""
@@ -58,6 +59,9 @@ async def serve(settings: Settings, *, opener: OpenSessions = open_sessions) -> 
             # looks at them.
             gc.collect()
             gc.freeze()
+            await stack.enter_async_context(
+                trimming(lambda: admission.admitted, lambda: admission.held == NOTHING)
+            )
             service.open(engine)
             await _say(status, health_pb2.HealthCheckResponse.SERVING)
             _log.info("serving", **_facts(settings, engine.info, port))
