@@ -62,7 +62,7 @@ def run(task: Task, folder: Path, plan: Plan, stop: Stop, settings: Mapping[str,
     history = History(folder / "history.jsonl")
     step = _resume(task, folder, settings)
     history.rewind(step)
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, soft_wrap=True)
     losses: dict[str, list[float]] = defaultdict(list)
     latest: dict[str, float] = {}
     evaluated: dict[str, float] = next(
