@@ -23,7 +23,7 @@ from inference.pipeline.faces import (
     StageSeconds,
 )
 from inference.pipeline.letterbox import DetectorInput, part_of
-from inference.pipeline.looks import Look, LookPolicy
+from inference.pipeline.looks import Look, LookPolicy, sizes_of
 from inference.pipeline.picture import Detail, Picture
 from inference.pipeline.quality import assess
 from inference.pipeline.sight import Glance, Looking, Sight
@@ -89,17 +89,22 @@ class Walk:
     def doubted(self, glances: Sequence[Glance], sight: Sight) -> list[int]:
         """Which glances (their positions) a detector in less than float32 takes again in it.
 
-        Those that gave a weak face of the answer: rounding moves its landmarks by pixels, and then
-        it gets another embedding. Not in searches, which keep nothing: there it would cost 5 %.
+        Those that gave a weak face of the answer, and not a tiny one: rounding moves its landmarks
+        by pixels, and then it gets another embedding. (Of faces below `clear_pixels` landmarks
+        hardly move: they come from finer cells.) Not in searches, which keep nothing: there it
+        would cost 5 %.
         """
         if self.options.is_early_stop:
             return []
         weak = sight.faces.boxes[sight.faces.scores < SURE_SCORE]
-        return [
-            number
-            for number, glance in enumerate(glances)
-            if (glance.faces.boxes[:, None] == weak[None]).all(axis=2).any()
-        ]
+        return [number for number, glance in enumerate(glances) if self._gave(glance, weak)]
+
+    def _gave(self, glance: Glance, faces: FloatArray) -> bool:
+        """Whether one of these boxes, (n, 4), is of this look, and not tiny in it."""
+        boxes = glance.faces.boxes
+        is_among = (boxes[:, None] == faces[None]).all(axis=2).any(axis=1)
+        is_tiny = sizes_of(boxes) * glance.image.scale < self.policy.clear_pixels
+        return bool((is_among & ~is_tiny).any())
 
     def judge(self, picture: Picture, sight: Sight) -> list[Judged]:
         """The faces that are returned, largest first: aligned, and how good. Raises ItemError."""

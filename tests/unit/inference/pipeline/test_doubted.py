@@ -25,9 +25,9 @@ POLICY = LookPolicy((Look(160), Look(320)))
 SURE, WEAK = SURE_SCORE + 0.1, SURE_SCORE - 0.1
 
 
-def glance(size: int, *faces: tuple[float, float]) -> Glance:
+def glance(size: int, *faces: tuple[float, float], side: float = 320.0) -> Glance:
     """A look at a photo of 1000², and the faces on it: where each begins, and its score."""
-    boxes = [(left, 100.0, left + 200, 300.0) for left, _ in faces]
+    boxes = [(left, 100.0, left + side, 100 + side) for left, _ in faces]
     image = DetectorInput(np.zeros((size, size, 3), np.uint8), size / 1000, 0.0, 0.0)
     return Glance(
         Look(size),
@@ -56,6 +56,11 @@ def test_a_face_that_another_look_is_sure_of_is_not_doubted() -> None:
     assert doubted(glance(160, (100, WEAK)), glance(320, (100, SURE))) == []
 
 
+def test_a_face_of_few_pixels_is_not_doubted() -> None:
+    assert doubted(glance(320, (100, WEAK), side=140)) == []  # 45 pixels of the look
+    assert doubted(glance(320, (100, WEAK), side=160)) == [0]  # 51
+
+
 def test_a_search_takes_no_look_again() -> None:
     options = AnalyzeOptions(is_early_stop=True)
     assert doubted(glance(160, (100, WEAK)), options=options) == []
@@ -72,11 +77,11 @@ def test_the_answer_has_what_float32_saw(
     engine = BareEngine(
         Detector(pack.detector_graph, hasty, exact=exact),
         Recogniser(pack.recogniser_graph, fake_recogniser(dim=pack.dim)),
-        looks=LookPolicy((Look(128),)),
+        looks=LookPolicy((Look(256),)),
         limits=DecodeLimits(1 << 20, 1_000_000),
     )
 
-    (face,) = engine.analyze(encoded(Image.new("RGB", (128, 128)), "PNG"), AnalyzeOptions()).faces
+    (face,) = engine.analyze(encoded(Image.new("RGB", (256, 256)), "PNG"), AnalyzeOptions()).faces
 
     assert exact.batch_sizes == asked_again
     assert face.score == pytest.approx(0.9 if asked_again else score)
