@@ -19,6 +19,8 @@ from cli.running.service_file import RunningService, announced, find_service
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOWN_LEVELS = frozenset({"warning", "error", "critical"})
+_EXPECTED_AT_START = frozenset({"inference_unavailable", "inference_away"})
+"""The edge is there first and finds nobody; whoever waits for the start is told so anyway."""
 
 
 def serve(options: ServiceOptions, *, shows_all_logs: bool) -> None:
@@ -63,14 +65,16 @@ async def _serve(options: ServiceOptions, *, shows_all_logs: bool) -> None:
     key = None if has_own_key else await first_key(options.data_dir)
     is_up = False
     console = err()
+    lines = LogLines(console, shows_all=shows_all_logs)
     try:
         with console.status("starting ...") as status:
             async with start_service(
                 options,
-                on_line=LogLines(console, shows_all=shows_all_logs),
+                on_line=lines,
                 on_step=lambda step: status.update(f"{escape(step)} ..."),
             ) as service:
                 status.stop()
+                lines.is_starting = False
                 with announced(options.data_dir, RunningService(service.url, os.getpid())):
                     is_up = True
                     _welcome(service.url, key, has_own_key=has_own_key)
@@ -107,11 +111,15 @@ class LogLines:
     def __init__(self, console: Console, *, shows_all: bool) -> None:
         self._console = console
         self._shows_all = shows_all
+        self.is_starting = True
+        """Whether one part may still wait for another."""
 
     def __call__(self, name: str, line: str) -> None:
         fields = log_fields(line)
         if self._shows_all or not fields:
             self._console.print(Text(line), soft_wrap=True)
+        elif self.is_starting and fields.get("event") in _EXPECTED_AT_START:
+            return
         elif fields.get("level") in _SHOWN_LEVELS:
             said = Text(f"{name} {fields['level']}: ", "yellow")
             self._console.print(said.append(message_of(fields), "default"), soft_wrap=True)
