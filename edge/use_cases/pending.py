@@ -17,7 +17,7 @@ from storage.records.port import RecordStore
 
 _log = structlog.get_logger(__name__)
 
-# The caller waits for it; what is not discarded by then expires by itself.
+# The caller waits for it; what is not discarded by then is left to the sweep.
 _DISCARD_SECONDS = 2.0
 
 
@@ -45,8 +45,6 @@ class PendingRevisions:
             yield revision
         except BaseException:
             await self._give_up(revision.id)
-            if self._sweep is not None:
-                self._sweep.abandoned(revision.id)
             raise
 
     async def _give_up(self, revision: RevisionId) -> None:
@@ -57,8 +55,13 @@ class PendingRevisions:
         await asyncio.shield(task)
 
     async def _discard(self, revision: RevisionId) -> None:
+        is_discarded = False
         try:
             async with asyncio.timeout(_DISCARD_SECONDS):
                 await self._records.discard(revision)
+            is_discarded = True
         except (StorageError, TimeoutError) as error:
             _log.warning("discard_failed", revision=revision, error=repr(error))
+        finally:
+            if self._sweep is not None:
+                self._sweep.abandoned(revision, is_discarded=is_discarded)

@@ -88,19 +88,23 @@ class Sweep:
         self._owner = owner or uuid.uuid4().hex
         self._asked_for = asyncio.Event()
         self._abandoned: set[RevisionId] = set()
+        self._undiscarded: set[RevisionId] = set()
         self._next_orphans = clock() + self._settings.orphans_seconds
 
     def soon(self) -> None:
         """Ask for a sweep without waiting for it; many requests at once make one sweep."""
         self._asked_for.set()
 
-    def abandoned(self, revision: RevisionId) -> None:
+    def abandoned(self, revision: RevisionId, *, is_discarded: bool = True) -> None:
         """Ask for a sweep after a write that failed.
 
         A removal in the middle of the write may have had the row collected already, and what was
-        written since then has no row that leads to it.
+        written since then has no row that leads to it. is_discarded: False if the records did not
+        take it as garbage in time; the sweep tells them again, rather than that it expires.
         """
         self._abandoned.add(revision)
+        if not is_discarded:
+            self._undiscarded.add(revision)
         self.soon()
 
     async def run(self) -> None:
@@ -138,6 +142,9 @@ class Sweep:
             pending_seconds=self._settings.pending_seconds,
             staged_seconds=self._settings.staged_seconds,
         )
+        for revision in sorted(self._undiscarded):
+            await self._records.discard(revision)
+            self._undiscarded.discard(revision)
         if abandoned := sorted(self._abandoned):
             await self._remove_unknown(abandoned, tally)
             self._abandoned.difference_update(abandoned)

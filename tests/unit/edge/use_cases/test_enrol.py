@@ -229,6 +229,18 @@ async def test_a_failing_discard_does_not_hide_the_reason(base: Base) -> None:
         await base.enrol(PHOTO, photo_of("anna"))
 
 
+async def test_the_next_sweep_discards_what_could_not_be(base: Base) -> None:
+    base.faces.errors = [InferenceUnavailable("away")]
+    base.record_steps.before["discard"] = failing(RecordsUnavailable("away too"))
+    with pytest.raises(InferenceUnavailable):
+        await base.enrol(PHOTO, photo_of("anna"))
+    del base.record_steps.before["discard"]
+
+    await base.sweep.once()
+
+    assert await base.photos_stored() == 0
+
+
 async def test_faces_of_another_model_are_refused_while_the_base_holds_any(base: Base) -> None:
     await base.enrol(PHOTO, photo_of("anna"))
     base.faces.loaded = OTHER_MODEL
