@@ -57,8 +57,8 @@ class Service:
 def running(tmp_path_factory: pytest.TempPathFactory, pack_dir: Path) -> Iterator[Service]:
     data = tmp_path_factory.mktemp("data")
     settings = {
-        "EDGE_DEFAULT_TIMEOUT_SECONDS": "30",
-        "EDGE_MAX_TIMEOUT_SECONDS": "30",  # a write of which nobody knows expires after two of them
+        "EDGE_DEFAULT_TIMEOUT_SECONDS": "20",
+        "EDGE_MAX_TIMEOUT_SECONDS": "20",  # a write of which nobody knows expires after two of them
         "EDGE_SWEEP_SECONDS": "5",
     }
     with start_system(data, pack_dir, **settings) as system:
@@ -159,7 +159,7 @@ def assert_consistent(service: Service, image: bytes, possible: set[str]) -> Non
     assert set(found(client, image)) == listed
     for name in listed:
         assert client.http.get(f"/photos/{name}/image").content == image
-    until(lambda: len(service.photo_files()) == len(listed), "the rest is collected", seconds=90)
+    until(lambda: len(service.photo_files()) == len(listed), "the rest is collected")
     # The vectors of a write that failed are collected by the next sweep.
     until(lambda: check(service.data).problems == 0, "facesearch check finds nothing", seconds=20)
 
