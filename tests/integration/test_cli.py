@@ -88,7 +88,9 @@ def up(data: Path, pack: Path, *flags: str) -> Iterator[Up]:
         def is_announced() -> bool:
             nonlocal service
             service = find_service(data)
-            return service is not None and service.pid == process.pid
+            is_there = service is not None and service.pid == process.pid
+            # The key is printed after the service is announced: wait for the last line of it all.
+            return is_there and "Ctrl-C stops it." in process.lines("stdout")
 
         wait_until(is_announced, "service", process)
         assert service is not None
