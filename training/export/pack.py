@@ -1,7 +1,8 @@
-"""The pack's folder: det.onnx, rec.onnx, pack.toml."""
+"""The pack's folder: det.onnx, rec.onnx, pack.toml, LICENSE."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from inference.models.manifest import MANIFEST_NAME
 from inference.models.pack import load_pack, sha256_of
 
 LICENCE = "research and evaluation only (the teachers and the data are); see LICENSE beside it"
+LICENCE_NAME = "LICENSE"
+"""Of the copy beside the weights."""
+_LICENCE_TEXT = Path(__file__).with_name("LICENSE.weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,12 @@ class PackText:
 def write_pack(
     folder: Path, detector: onnx.ModelProto, recogniser: onnx.ModelProto, text: PackText
 ) -> None:
-    """Write a pack and load it as the server would. Raises PackError: it is none."""
+    """Write a pack with its licence and load it as the server would. Raises PackError."""
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(detector, folder / "det.onnx")
     onnx.save(recogniser, folder / "rec.onnx")
     (folder / MANIFEST_NAME).write_text(_manifest(folder, text), encoding="utf-8")
+    shutil.copyfile(_LICENCE_TEXT, folder / LICENCE_NAME)
     load_pack(folder)
 
 
