@@ -61,7 +61,7 @@ def test_inference_may_come_late_be_slow_and_be_killed(
     port = free_port()
     with edge_at(tmp_path / "data", port) as (edge, client):
         # Not there at the start.
-        assert edge.events("inference_away")
+        edge.wait_for_event("inference_away")
         for answer in (put(client, "early", woman), client.try_search(woman)):
             assert is_away(answer, "inference_unavailable")
         assert broken(client) == ["inference"]

@@ -138,7 +138,7 @@ def test_who_has_a_deadline_is_told_then_and_not_when_the_hang_is_found(
 def test_when_too_many_hang_the_server_says_so_and_ends_for_its_supervisor(
     pack_dir: Path, tmp_path: Path, portrait: pb.Image
 ) -> None:
-    with started(pack_dir, tmp_path / "faults", DRAIN_DELAY_SECONDS="3") as server:
+    with started(pack_dir, tmp_path / "faults", DRAIN_DELAY_SECONDS="6") as server:
         for _ in range(MOST_LEFT_BEHIND):
             assert server.health() == STATES.SERVING
             server.break_once("hang")

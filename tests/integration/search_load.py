@@ -98,3 +98,10 @@ def accepted(edge: Running) -> set[str]:
     lines = edge.events("request")
     # Inference logs the same ids, with the name of a gRPC status.
     return {str(line["request_id"]) for line in lines if isinstance(line["status"], int)}
+
+
+def assert_none_was_lost(outcomes: list[Outcome], taken: set[str]) -> None:
+    """Whatever was taken was answered well, and what was not answered was never taken."""
+    answered = {outcome.request_id for outcome in outcomes if outcome.status is not None}
+    assert {outcome.status for outcome in outcomes} <= {200, None}
+    assert taken & {outcome.request_id for outcome in outcomes} == answered

@@ -11,8 +11,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.faults.outages import small
 from tests.integration.processes import Running
-from tests.integration.test_cli import up, wait_until
+from tests.integration.search_load import SearchLoad, accepted, assert_none_was_lost
+from tests.integration.test_cli import up
 
 pytestmark = [pytest.mark.pack, pytest.mark.slow]
 
@@ -64,17 +66,17 @@ def times_served(process: Running) -> int:
 
 
 @pytest.fixture
-def selfie(shared: Path) -> bytes:
-    return (shared / "data" / "photos" / "RD_d3.jpeg").read_bytes()
+def selfie(shared: Path) -> Path:
+    return shared / "data" / "photos" / "RD_d3.jpeg"
 
 
 def test_they_share_the_work_one_that_is_killed_comes_back_and_all_of_them_end(
-    tmp_path: Path, pack_dir: Path, selfie: bytes
+    tmp_path: Path, pack_dir: Path, selfie: Path
 ) -> None:
     with up(tmp_path / "data", pack_dir, "--inference-workers", "2", "--logs") as service:
         process = service.process
         assert service.key is not None
-        searches = Searches(service.url, service.key, selfie)
+        searches = Searches(service.url, service.key, selfie.read_bytes())
 
         before = {pid: cpu_ticks(pid) for pid in inference_pids(process.pid)}
         assert len(before) == 2
@@ -91,16 +93,11 @@ def test_they_share_the_work_one_that_is_killed_comes_back_and_all_of_them_end(
 
         held = [os.pidfd_open(pid) for pid in inference_pids(process.pid)]
         assert len(held) == 2
-        answered = len(process.events("request"))
-        with ThreadPoolExecutor(CALLERS) as callers:
-            asked = [callers.submit(searches.one) for _ in range(CALLERS)]
-            wait_until(lambda: len(process.events("request")) > answered, "answer", process)
+        with SearchLoad(service.url, small(selfie), clients=CALLERS, key=service.key) as load:
+            load.wait_for(2 * CALLERS)
             process.send(signal.SIGTERM)
-        # A connection that came too late is refused; whatever was taken is answered.
-        errors = [error for each in asked if (error := each.exception()) is not None]
-        assert all(isinstance(error, httpx2.ConnectError) for error in errors)
-        assert {each.result() for each in asked if each.exception() is None} == {200}
-        assert process.wait() == 0
+            assert process.wait() == 0
+        assert_none_was_lost(load.outcomes(), accepted(process))
         for each in held:
             assert select.select([each], [], [], GONE_SECONDS)[0]
             os.close(each)
