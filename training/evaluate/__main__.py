@@ -24,12 +24,18 @@ from inference.pipeline.looks import Look, LookPolicy
 from inference.runtimes import open_sessions
 from inference.settings import Settings, load_settings
 from training.data.store import PreparedSet, open_all, open_set
-from training.evaluate.detection import held_out_images, split_backgrounds
+from training.evaluate.detection import (
+    HELD_OUT_BACKGROUNDS,
+    held_out_images,
+    split_backgrounds,
+)
 from training.evaluate.pack import count_photos, evaluate_detector, evaluate_recogniser
 from training.evaluate.verification import RATES, held_out_faces
 from training.paths import PREPARED, SHARED
 
 LOOK = 320
+BACKGROUNDS = "backgrounds"
+"""The set without faces: split in its own way, since nobody in it has a name."""
 
 Figures = dict[str, dict[str, object]]
 
@@ -53,12 +59,26 @@ def main() -> None:
         }
     console.print(_table(found))
     if asked.output is not None:
-        about = [
-            {key: one.about[key] for key in ("source", "origin", "licence")}
-            | {"images": len(one), "held_out": int(one.held_out.sum())}
-            for one in sets
-        ]
-        asked.output.write_text(json.dumps({"packs": found, "data": about}, indent=1) + "\n")
+        told = {"look": LOOK, "packs": found, "data": [_about(one) for one in sets]}
+        asked.output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def _about(prepared: PreparedSet) -> dict[str, object]:
+    about = prepared.about
+    kept = {
+        person
+        for person, is_held_out in zip(about["people"], about["held_out"], strict=True)
+        if person is not None and is_held_out
+    }
+    is_background = about["source"] == BACKGROUNDS
+    return {
+        "source": about["source"],
+        "origin": about["origin"],
+        "licence": about["licence"],
+        "images": len(prepared),
+        "held_out": HELD_OUT_BACKGROUNDS if is_background else int(prepared.held_out.sum()),
+        "people_held_out": len(kept),
+    }
 
 
 def _evaluate(
@@ -73,7 +93,7 @@ def _evaluate(
     detector = Detector.load(pack.detector_graph, sessions.detector, may_batch=False)
     recogniser = Recogniser.load(pack.recogniser_graph, sessions.recogniser)
     task = progress.add_task(f"{folder.name}: detector", total=None)
-    _, backgrounds = split_backgrounds(open_set(asked.prepared / "backgrounds"))
+    _, backgrounds = split_backgrounds(open_set(asked.prepared / BACKGROUNDS))
     images = held_out_images(sets)[: asked.images]
     detection = evaluate_detector(detector, images, backgrounds, LOOK)
     progress.update(task, description=f"{folder.name}: recogniser")

@@ -98,16 +98,26 @@ def main() -> None:
     if len(members(names)) < 2:
         raise TrainingError(f"{asked.set}: its files are not named as UTKFace names them")
     told = held_out_faces([open_set(asked.prepared / "lfw")])
-    rates = {}
+    rates, thresholds = {}, {}
     for folder in asked.packs:
         recogniser = _recogniser(folder)
         known = all_against_all(_embed(recogniser, told.crops), told.people)
         threshold = operating_point(known, TARGET).threshold
         crops = middle(faces.crops[held_out])
         rates[folder.name] = false_matches(_embed(recogniser, crops), names, threshold)
+        thresholds[folder.name] = threshold
     Console().print(_table(rates, members(names)))
     if asked.output is not None:
-        asked.output.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
+        found = {
+            "source": asked.set,
+            "target": TARGET,
+            "images": {group: len(places) for group, places in members(names).items()},
+            "packs": {
+                name: {"threshold": thresholds[name], "false_match_rate": of_groups}
+                for name, of_groups in rates.items()
+            },
+        }
+        asked.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _recogniser(folder: Path) -> Recogniser:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from inference.pipeline.detect import Detector
 from inference.pipeline.embed import Recogniser
 from inference.pipeline.faces import Detections, Pixels
 from inference.pipeline.letterbox import DetectorInput
+from training.evaluate.cases import case_of
 from training.evaluate.detection import MIN_SCORE, Detection, score_detector
 from training.evaluate.verification import HeldOutFaces, Verification, verify
 
@@ -28,9 +29,19 @@ class CountedPhotos:
     """Those turned without EXIF left out."""
     differing: dict[str, str]
     """What was found and what a person sees, by file."""
+    cases: dict[str, CountedCase]
+    """By what is special about them (`training.evaluate.cases`)."""
 
     def as_json(self) -> dict[str, object]:
-        return {"photos": self.photos, "differing": self.differing}
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCase:
+    """Photos that are special in one way."""
+
+    photos: int
+    differing: int
 
 
 def evaluate_detector(
@@ -68,4 +79,16 @@ def count_photos(engine: BareEngine, shared: Path, advance: Callable[[], None]) 
         if not low <= found <= high:
             differing[photo["file"]] = f"{found} found, {low} to {high} seen"
         advance()
-    return CountedPhotos(len(upright), differing)
+    return CountedPhotos(len(upright), differing, _by_case(upright, differing))
+
+
+def _by_case(
+    photos: Sequence[Mapping[str, object]], differing: Mapping[str, str]
+) -> dict[str, CountedCase]:
+    of_case: dict[str, list[str]] = {}
+    for photo in photos:
+        of_case.setdefault(case_of(photo), []).append(str(photo["file"]))
+    return {
+        case: CountedCase(len(files), len(differing.keys() & set(files)))
+        for case, files in sorted(of_case.items())
+    }
