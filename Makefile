@@ -4,11 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
-# A folder that is a pack or holds packs, such as MODELS=~/models. Empty: the test data beside the
-# checkout if it is there, then what `models pull` put in ~/.insightface/models, then a download.
+# A folder that is a pack or holds packs, such as MODELS=~/models. Empty: the starter pack that comes
+# with facesearch. Tests and benchmarks take the test data's pack, where that lies beside the
+# checkout: their figures are about it.
 MODELS ?=
 SHARED := $(or $(FACESEARCH_SHARED),../shared)
 PACK := $(or $(MODELS),$(wildcard $(SHARED)/models/mbf128))
+STARTER := $(wildcard inference/models/packs/starter/pack.toml)
+DEMO_PACK := $(or $(MODELS),$(if $(STARTER),,$(PACK)))
 # A folder of your own photos for the demo and the benchmarks.
 PHOTOS ?=
 # Names of benchmarks; empty: all of them.
@@ -48,7 +51,7 @@ setup: $(STAMPS)/setup ## Make .venv with the `facesearch` command in it
 
 .PHONY: demo
 demo: $(STAMPS)/setup ## Enrol real photos, search with selfies, write a contact sheet (MODELS=dir, PHOTOS=dir)
-	@$(BIN)/facesearch demo $(if $(PACK),--models-dir "$(PACK)") $(if $(PHOTOS),--photos "$(PHOTOS)")
+	@$(BIN)/facesearch demo $(if $(DEMO_PACK),--models-dir "$(DEMO_PACK)") $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 .PHONY: run
 run: $(STAMPS)/setup ## Run the service on this machine (data in ./data)

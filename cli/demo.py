@@ -35,7 +35,8 @@ def demo(
     """Put real photos in, search with selfies cut from other versions of them, show what came.
 
     Starts inference and edge on free ports with a temporary data folder and stops them again.
-    Without a pack of models it tries to fetch buffalo_s.
+    Runs on the starter pack that comes with facesearch unless another is chosen; a build without
+    it tries to fetch buffalo_s.
 
     Exit code 1: something was not found as it should be.
     """

@@ -13,7 +13,7 @@ from cli.run import run
 app = typer.Typer(no_args_is_help=True, help="Packs: list, look into, verify, fetch.")
 
 Name = Annotated[
-    str, typer.Argument(help="Name of a pack or path of its folder; auto: the best known one.")
+    str, typer.Argument(help="Name of a pack or path of its folder; auto: the default.")
 ]
 
 
@@ -22,17 +22,20 @@ Name = Annotated[
     epilog=examples("facesearch models list", "facesearch models list --models-dir ~/models"),
 )
 def list_models(models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
-    """List the packs that are found, best known first. One that is damaged is listed with why."""
+    """List the packs that are found, best known first, and say which one is the default.
+
+    One that is damaged is listed with why.
+    """
     from cli.packs.show import show_packs  # noqa: PLC0415  # slow to import
 
     show_packs(models_dir, as_json=as_json)
 
 
 @app.command(
-    epilog=examples("facesearch models info buffalo_l", "facesearch models info auto --json")
+    epilog=examples("facesearch models info starter", "facesearch models info auto --json")
 )
 def info(name: Name = "auto", models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
-    """Show all about a pack: files and digests, networks, embedding space, licence."""
+    """Show all about a pack: files and digests, networks, embedding space, thresholds, licence."""
     from cli.packs.show import show_pack  # noqa: PLC0415  # slow to import
 
     show_pack(name, models_dir, as_json=as_json)

@@ -21,7 +21,8 @@ ModelsDir = Annotated[
     typer.Option(
         "--models-dir",
         envvar="INFERENCE_MODELS_DIR",
-        help="Folder with packs, looked in before ~/.insightface/models.",
+        help="Folder with packs, or a pack; looked in before the pack that comes with facesearch "
+        "and ~/.insightface/models.",
     ),
 ]
 Pack = Annotated[
@@ -29,7 +30,8 @@ Pack = Annotated[
     typer.Option(
         "--pack",
         envvar="INFERENCE_PACK",
-        help="Name of a pack or path of its folder; default: the best known one found.",
+        help="Name of a pack or path of its folder; default: the best known one in --models-dir, "
+        "and without that the starter pack that comes with facesearch.",
     ),
 ]
 Url = Annotated[

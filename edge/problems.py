@@ -167,8 +167,8 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 )
 
 REINDEX = (
-    "Start inference with the pack that made the base, or index the photos again into a new data "
-    "folder (facesearch index PATH --data-dir NEW)."
+    "Start inference with the pack that made the base (--pack NAME), or index the photos again "
+    "into a new data folder (facesearch index PATH --data-dir NEW)."
 )
 
 

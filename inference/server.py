@@ -18,6 +18,7 @@ from inference.errors import GaveUp
 from inference.hangs import Hangs
 from inference.listener import SERVICE, listening
 from inference.metrics import Metrics, MetricsEndpoint
+from inference.models.licence import licence_of
 from inference.runtimes import OpenSessions, open_sessions
 from inference.servicer import InferenceService
 from inference.settings import Settings
@@ -112,7 +113,7 @@ def _facts(settings: Settings, info: ModelInfo, port: int) -> dict[str, object]:
         "version": info.pack.version,
         "space_id": info.pack.space_id,
         "dim": info.pack.dim,
-        "licence": info.pack.licence,
+        "licence": licence_of(info.pack),
         "device": info.detector.device,
         "providers": list(info.detector.providers),
         "detector_runtime": info.detector.runtime,

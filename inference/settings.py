@@ -54,11 +54,14 @@ class Settings(BaseSettings):
         default=9464, ge=0, le=65535, description="Port of the Prometheus endpoint; 0: no endpoint."
     )
     models_dir: Path | None = Field(
-        default=None, description="Folder with packs, looked in before ~/.insightface/models."
+        default=None,
+        description="Folder with packs, or a pack; looked in before the pack that comes with "
+        "facesearch and ~/.insightface/models.",
     )
     pack: str = Field(
         default="auto",
-        description="Name of a pack or path of its folder; auto: the best known one found.",
+        description="Name of a pack or path of its folder; auto: the best known one in models_dir, "
+        "and without models_dir the starter pack that comes with facesearch.",
     )
     expect_dim: int | None = Field(
         default=None,

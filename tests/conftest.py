@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from inference.errors import PackError
-from inference.models.pull import pull
+from inference.models.find import AUTO, embedded_starter, find_pack
+from inference.models.pack import pack_folder
 
 FIGURE = "figure"
 """A property of a test that is shown at the end of the run: record_property(FIGURE, text)."""
@@ -56,21 +57,22 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def pack_dir() -> Path:
-    """A pack of real weights: of MODELS=dir, else the shared one, else a pulled one."""
+    """A pack of real weights: of MODELS=dir, else the shared one, else the embedded starter."""
+    named = os.environ.get("FACESEARCH_MODELS")
     shared = Path(os.environ.get("FACESEARCH_SHARED") or ROOT.parent / "shared").resolve()
-    candidates = [
-        Path(os.environ["FACESEARCH_MODELS"]) if os.environ.get("FACESEARCH_MODELS") else None,
-        shared / "models" / "mbf128",
-        Path.home() / ".insightface" / "models" / "buffalo_s",
-    ]
-    for folder in candidates:
-        if folder is None:
-            continue
-        for place in (folder, *sorted(p for p in folder.glob("*") if p.is_dir())):
-            if any(place.glob("det_*.onnx")) or (place / "pack.toml").is_file():
-                return place.resolve()
+    mbf128 = shared / "models" / "mbf128"
+    models_dir = Path(named) if named else mbf128 if mbf128.is_dir() else None
     try:
-        return pull("buffalo_s")
+        return pack_folder(find_pack(AUTO, models_dir)).resolve()
     except PackError as error:
-        missing(f"no pack of weights: set MODELS=dir. Fetching one did not work: {error}")
+        missing(f"no pack of weights: set MODELS=dir ({error})")
     raise AssertionError
+
+
+@pytest.fixture(scope="session")
+def starter() -> Path:
+    """The pack that comes with facesearch, whatever else there is."""
+    folder = embedded_starter()
+    if folder is None:
+        pytest.skip("this checkout comes without the weights in inference/models/packs/starter")
+    return folder

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
+
 from cli.console import err, out
 from cli.demonstration.photos import bundled_photos, own_photos
 from cli.demonstration.report import print_searched, print_taken, sheet_of
@@ -15,7 +17,7 @@ from cli.demonstration.run import Searched, Taken, enrol, search
 from cli.rest.client import EdgeClient
 from cli.running.service import ServiceOptions, start_service
 from inference.errors import PackError
-from inference.models.find import find_pack
+from inference.models.find import AUTO, embedded_starter, find_pack
 from inference.models.pull import pull
 
 _FALLBACK_PACK = "buffalo_s"
@@ -40,7 +42,8 @@ async def show_demo(
                 ) as service,
                 EdgeClient(service.url, key) as client,
             ):
-                console.print(f"pack {found_pack.name}, service at {service.url}")
+                console.print(f"service at {service.url}")
+                console.print(f"pack {escape(service.pack)}", soft_wrap=True)
                 status.update(f"enrolling {len(photos)} photos ...")
                 taken = await service.before_death(enrol(client, photos))
                 print_taken(console, taken)
@@ -65,9 +68,9 @@ def _write(sheet: Path, searched: Sequence[Searched], taken: Sequence[Taken]) ->
 def _pack(models_dir: Path | None, name: str | None) -> Path:
     """The pack to show; fetched if there is none. Raises PackError that says what to do."""
     try:
-        return find_pack(name or "auto", models_dir)
+        return find_pack(name or AUTO, models_dir)
     except PackError:
-        if name is not None:
+        if name is not None or embedded_starter() is not None:
             raise
         where = "" if models_dir is None else f"in {models_dir} or "
         err().print(

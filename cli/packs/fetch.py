@@ -9,9 +9,9 @@ from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, T
 
 from cli.console import err, out
 from cli.logs import quiet_logs
-from cli.packs.show import UNKNOWN_LICENCE
+from inference.models.licence import licence_of
 from inference.models.pack import load_pack
-from inference.models.pull import licence_of, pull
+from inference.models.pull import pull
 
 
 def fetch_pack(name: str, models_dir: Path | None) -> None:
@@ -32,9 +32,8 @@ def fetch_pack(name: str, models_dir: Path | None) -> None:
         task = bar.add_task(f"fetching {escape(name)}", total=None)
         folder = pull(name, models_dir, lambda done: bar.update(task, completed=done))
     pack = load_pack(folder)
-    licence = pack.licence or licence_of(name) or UNKNOWN_LICENCE
     out().print(
         f"[green]✓[/] {escape(pack.id)} is in {escape(str(folder))} (dim {pack.dim})\n"
-        f"[bold]Licence:[/] {escape(licence)}",
+        f"[bold]Licence:[/] {escape(licence_of(pack))}",
         soft_wrap=True,
     )

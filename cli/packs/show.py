@@ -10,34 +10,38 @@ from rich.table import Table
 from cli.console import note, out, print_json, table
 from cli.logs import quiet_logs
 from inference.errors import PackError
-from inference.models.find import find_pack, list_packs
+from inference.models.find import AUTO, find_pack, list_packs
+from inference.models.licence import licence_file, licence_of
 from inference.models.pack import Pack, load_pack
-from inference.models.pull import licence_of
-
-UNKNOWN_LICENCE = "not stated"
 
 
 def show_packs(models_dir: Path | None, *, as_json: bool) -> None:
-    """The packs that are found, the damaged ones with the reason."""
+    """The packs that are found, the damaged ones with the reason, and which is the default."""
     quiet_logs()
     packs = [(folder, _loaded(folder)) for folder in list_packs(models_dir)]
+    default = _default(models_dir)
     if as_json:
-        print_json([_row(folder, pack) for folder, pack in packs])
+        print_json(
+            [_row(folder, pack) | {"is_default": folder == default} for folder, pack in packs]
+        )
         return
     if not packs:
         note("There are no packs. `facesearch models pull buffalo_l` fetches one.")
         return
-    rows = table("pack", "version", "dim", "embedding space", "size", "folder")
+    rows = table("pack", "", "version", "dim", "size", "licence", "folder")
     for folder, pack in packs:
+        mark = "default" if folder == default else ""
         if isinstance(pack, PackError):
-            rows.add_row(escape(folder.name), "[red]damaged[/]", "", "", "", escape(str(pack)))
+            what = ("[red]damaged[/]", "", "", "", escape(str(pack)))
+            rows.add_row(escape(folder.name), mark, *what)
             continue
         rows.add_row(
             escape(pack.id),
+            mark,
             escape(pack.version),
             str(pack.dim),
-            pack.space_id,
             f"{_bytes(pack) / 1e6:.0f} MB",
+            escape(licence_of(pack)),
             escape(str(pack.folder)),
         )
     out().print(rows)
@@ -53,7 +57,7 @@ def show_pack(name: str, models_dir: Path | None, *, as_json: bool) -> None:
         return
     grid = Table.grid(padding=(0, 3))
     for fact, value in facts.items():
-        lines = "\n".join(_lines(value)) if isinstance(value, dict | list) else str(value)
+        lines = "\n".join(_lines(value)) if isinstance(value, dict | list) else str(value or "–")
         grid.add_row(f"[bold]{fact.replace('_', ' ')}[/]", escape(lines))
     out().print(grid)
 
@@ -61,6 +65,7 @@ def show_pack(name: str, models_dir: Path | None, *, as_json: bool) -> None:
 def pack_facts(pack: Pack) -> dict[str, object]:
     """All about a pack, as JSON has it."""
     detector, recogniser = pack.detector_graph, pack.recogniser_graph
+    text = licence_file(pack)
     return {
         "pack": pack.id,
         "version": pack.version,
@@ -79,7 +84,9 @@ def pack_facts(pack: Pack) -> dict[str, object]:
             ),
         },
         "thresholds": {f"FMR {one.false_match_rate:g}": one.threshold for one in pack.thresholds},
-        "licence": pack.licence or licence_of(pack.id) or UNKNOWN_LICENCE,
+        "thresholds_from": pack.thresholds_from or None,
+        "licence": licence_of(pack),
+        "licence_file": str(text) if text is not None else None,
     }
 
 
@@ -93,9 +100,16 @@ def _row(folder: Path, pack: Pack | PackError) -> dict[str, object]:
         "space_id": pack.space_id,
         "bytes": _bytes(pack),
         "folder": str(pack.folder),
-        "licence": pack.licence or licence_of(pack.id) or UNKNOWN_LICENCE,
+        "licence": licence_of(pack),
         "error": None,
     }
+
+
+def _default(models_dir: Path | None) -> Path | None:
+    try:
+        return find_pack(AUTO, models_dir)
+    except PackError:
+        return None  # packs elsewhere, but none in the folder that was named
 
 
 def _loaded(folder: Path) -> Pack | PackError:

@@ -14,7 +14,7 @@ from cli.base.keys import FIRST_KEY, first_key, revoke_key
 from cli.console import err, note, out
 from cli.errors import UsageError
 from cli.running.child import log_fields, message_of
-from cli.running.service import ServiceOptions, start_service
+from cli.running.service import Service, ServiceOptions, start_service
 from cli.running.service_file import RunningService, announced, find_service
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -77,7 +77,7 @@ async def _serve(options: ServiceOptions, *, shows_all_logs: bool) -> None:
                 lines.is_starting = False
                 with announced(options.data_dir, RunningService(service.url, os.getpid())):
                     is_up = True
-                    _welcome(service.url, key, has_own_key=has_own_key)
+                    _welcome(service, key, has_own_key=has_own_key)
                     await service.until_death()
     finally:
         if key is not None and not is_up:
@@ -85,9 +85,10 @@ async def _serve(options: ServiceOptions, *, shows_all_logs: bool) -> None:
             await revoke_key(options.data_dir, FIRST_KEY)
 
 
-def _welcome(url: str, key: str | None, *, has_own_key: bool) -> None:
-    console = out()
+def _welcome(service: Service, key: str | None, *, has_own_key: bool) -> None:
+    console, url = out(), service.url
     console.print(f"[bold]facesearch serves {url}[/]   (try it out: {url}/docs)", soft_wrap=True)
+    console.print(f"Pack {escape(service.pack)}", soft_wrap=True)
     if key is not None:
         console.print(f'\nThe API key "{FIRST_KEY}", shown only now:\n\n  [bold green]{key}[/]')
         console.print(

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
-from cli.running.child import Child, ChildEnded
+from cli.running.child import Child, ChildEnded, LogLine
 
 MODULE = "inference"
 _LONGEST_WAIT_SECONDS = 30.0
@@ -49,10 +49,14 @@ class InferenceWorkers:
         """Of those that were started last, by number."""
         return [child.pid for child in self._children]
 
-    async def serving(self) -> None:
-        """Return when all of them serve. Raises ChildEnded if one ends before."""
+    async def serving(self) -> LogLine:
+        """What the first one says of itself, when all of them serve.
+
+        Raises ChildEnded if one ends before.
+        """
         # What keeps one from starting keeps all: the first that ends has said it.
-        await asyncio.gather(*(child.serving() for child in self._children))
+        first, *_ = await asyncio.gather(*(child.serving() for child in self._children))
+        return first
 
     async def death(self) -> ChildEnded:
         """Why it cannot go on, once none of them serves and one could not be started."""

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from cli.errors import CommandError, ExitCode
 from cli.rest.answers import Readiness
-from cli.running.child import Child, ChildEnded
+from cli.running.child import Child, ChildEnded, LogLine
 from cli.running.inference_workers import InferenceWorkers
 
 T = TypeVar("T")
@@ -56,6 +56,8 @@ class Service:
         self._inference = inference
         self.url = ""
         """Where the edge answers; empty until it serves."""
+        self.pack = ""
+        """The pack that is loaded: name, version and licence; empty until it is."""
 
     async def before_death(self, work: Coroutine[object, object, T]) -> T:
         """The result of `work`. Raises ChildEnded, and drops the work, if a child ends first."""
@@ -109,7 +111,7 @@ async def start_service(
         # Stopped first, as the last one pushed: nobody is to lose an answer.
         stack.push_async_callback(edge.stop, _STOP_SECONDS)
         service = Service(edge, inference)
-        await service.before_death(inference.serving())
+        service.pack = pack_line(await service.before_death(inference.serving()))
         on_step("opening the base")
         ready = await service.before_death(edge.serving())
         service.url = url_of(for_edge.get("EDGE_HOST", "127.0.0.1"), ready.get("port"))
@@ -168,6 +170,11 @@ def environments(
     return each, _over(present, edge)
 
 
+def pack_line(serving: LogLine) -> str:
+    """Which pack is served, of which version and licence, by the line that says "serving"."""
+    return f"{serving.get('pack')} {serving.get('version')}, licence: {serving.get('licence')}"
+
+
 def url_of(host: str, port: object) -> str:
     """Where to reach, from this machine, what listens on `host`."""
     if host in ("", "0.0.0.0", "::"):  # noqa: S104  # not bound here: recognised
@@ -208,7 +215,7 @@ def _why_not_ready(answer: httpx2.Response) -> str:
         if dependency.state == "mismatch":
             raise CommandError(
                 f"the base was filled with another pack: {dependency.detail}",
-                "start with that pack (--pack), or on another --data-dir",
+                "start with that pack (--pack NAME), or on another --data-dir",
                 exit_code=ExitCode.USAGE,
             )
     return readiness.detail or readiness.status

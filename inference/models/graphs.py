@@ -28,6 +28,11 @@ ANCHORS_PER_CELL = 2
 HEAD_WIDTHS = (1, 4, 10)
 """Columns of a score head, a box head and a landmark head."""
 RECOGNISER_SIZE = 112
+OLDEST_OPSET, NEWEST_OPSET = 7, 26
+"""Of ONNX's own operators: what onnxruntime 1.31 loads. OpenVINO loads newer ones too, but a pack
+must run on both."""
+NEWEST_IR = 13
+"""Version of the file format, as well."""
 
 
 class RowOrder(StrEnum):
@@ -91,7 +96,8 @@ class RecogniserGraph:
 def read_graph(file: Path) -> DetectorGraph | RecogniserGraph | None:
     """What the network of a file is; None: a task that is not ours (age, 3-D landmarks, …).
 
-    Raises PackError: no ONNX file, damaged, or a detector whose outputs cannot be used here.
+    Raises PackError: no ONNX file, damaged, of an opset that does not run here, or a detector whose
+    outputs cannot be used here.
     """
     model = _load(file)
     inputs, outputs = graph_inputs(model), list(model.graph.output)
@@ -100,6 +106,7 @@ def read_graph(file: Path) -> DetectorGraph | RecogniserGraph | None:
         return None
     match len(outputs):
         case 9:
+            _check_opset(file, model)
             return _detector(file, model, inputs[0].name, shape[2:])
         case 6 | 10 | 15:
             raise PackError(
@@ -107,9 +114,26 @@ def read_graph(file: Path) -> DetectorGraph | RecogniserGraph | None:
                 "nine (three strides, landmarks), such as det_10g.onnx of buffalo_l"
             )
         case 1 if shape[2:] == (RECOGNISER_SIZE, RECOGNISER_SIZE):
+            _check_opset(file, model)
             return _recogniser(file, model, inputs[0].name)
         case _:
             return None
+
+
+def _check_opset(file: Path, model: onnx.ModelProto) -> None:
+    """Raises PackError. The runtimes name neither the file nor the versions they would take."""
+    for opset in model.opset_import:
+        is_ours = opset.domain in ("", "ai.onnx")
+        if is_ours and not OLDEST_OPSET <= opset.version <= NEWEST_OPSET:
+            raise PackError(
+                f"{file.name}: opset {opset.version}; export it again with opset {OLDEST_OPSET} to "
+                f"{NEWEST_OPSET}"
+            )
+    if model.ir_version > NEWEST_IR:
+        raise PackError(
+            f"{file.name}: ONNX format {model.ir_version}; export it again with format {NEWEST_IR} "
+            "(ir_version) or older"
+        )
 
 
 def _detector(

@@ -4,6 +4,7 @@ id = "buffalo_l"
 version = "1.0.0"
 licence = "non-commercial research"
 dim = 512
+thresholds_from = "LFW View 2, all against all"
 
 [[files]]
 name = "det_10g.onnx"
@@ -73,6 +74,8 @@ class Manifest(_Entry):
     dim: Annotated[int, Field(gt=0)] | None = None
     files: Sequence[ManifestFile]
     thresholds: Sequence[Threshold] = ()
+    thresholds_from: str = ""
+    """The data that the thresholds come from."""
 
     @model_validator(mode="after")
     def _each_role_once(self) -> Self:

@@ -10,13 +10,12 @@ from pathlib import Path
 import structlog
 
 from inference.errors import PackError
+from inference.models.find import is_embedded
 from inference.models.graphs import DetectorGraph, RecogniserGraph, read_graph
 from inference.models.manifest import Manifest, ManifestFile, Role, Threshold, read_manifest
 from inference.pipeline.align import TEMPLATE_NAME
 
 log = structlog.get_logger(__name__)
-
-WHAT_TO_DO = "copy the pack again, or run: facesearch models pull NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class Pack:
     """As the pack states it; empty: it does not say."""
     thresholds: Sequence[Threshold]
     """Lowest false match rate last."""
+    thresholds_from: str
+    """The data that they come from, as the pack states it; empty: it does not say."""
 
     @property
     def dim(self) -> int:
@@ -81,6 +82,7 @@ def load_pack(folder: Path) -> Pack:
         thresholds=tuple(
             sorted(manifest.thresholds, key=lambda one: -one.false_match_rate) if manifest else ()
         ),
+        thresholds_from=manifest.thresholds_from if manifest else "",
     )
 
 
@@ -105,12 +107,12 @@ def pack_folder(folder: Path) -> Path:
     InsightFace's antelopev2.zip unpacks one folder too deep. Raises PackError.
     """
     if not folder.is_dir():
-        raise PackError(f"{folder} is not a folder; {WHAT_TO_DO}")
+        raise PackError(f"{folder} is not a folder; {_what_to_do(folder)}")
     if _onnx_files(folder):
         return folder
     deeper = [inner for inner in _folders(folder) if _onnx_files(inner)]
     if len(deeper) != 1:
-        raise PackError(f"{folder} holds no .onnx files; {WHAT_TO_DO}")
+        raise PackError(f"{folder} holds no .onnx files; {_what_to_do(folder)}")
     log.info("pack lies one folder deeper", folder=str(folder), found=str(deeper[0]))
     return deeper[0]
 
@@ -121,7 +123,7 @@ def sha256_of(file: Path) -> str:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError as error:
-        raise PackError(f"{file} is missing; {WHAT_TO_DO}") from error
+        raise PackError(f"{file} is missing; {_what_to_do(file.parent)}") from error
     except OSError as error:
         raise PackError(f"{file} cannot be read: {error.strerror}") from error
 
@@ -140,7 +142,7 @@ def _by_inspection(folder: Path) -> tuple[DetectorGraph, RecogniserGraph]:
     for role, found in (("detector", detectors), ("recogniser", recognisers)):
         if not found:
             names = ", ".join(file.name for file in _onnx_files(folder))
-            raise PackError(f"{folder} holds no {role} (its files: {names}); {WHAT_TO_DO}")
+            raise PackError(f"{folder} holds no {role} (its files: {names}); {_what_to_do(folder)}")
         if len(found) > 1:
             log.warning(
                 "several files have one role, the first is taken; pack.toml can name another",
@@ -191,12 +193,18 @@ def _mismatch(
         if other.sha256 == digests[file.name]:
             return (
                 f"{folder / file.name} is in truth {other.name} (its digest says so); the files "
-                f"are swapped: {WHAT_TO_DO}"
+                f"are swapped: {_what_to_do(folder)}"
             )
     return (
         f"{folder / file.name} is damaged or another version: its SHA-256 is "
-        f"{digests[file.name]}, pack.toml says {file.sha256}; {WHAT_TO_DO}"
+        f"{digests[file.name]}, pack.toml says {file.sha256}; {_what_to_do(folder)}"
     )
+
+
+def _what_to_do(folder: Path) -> str:
+    if is_embedded(folder):
+        return "it came with facesearch: install facesearch again, or choose another with --pack"
+    return "copy the pack again, or run: facesearch models pull NAME"
 
 
 def _onnx_files(folder: Path) -> list[Path]:

@@ -24,11 +24,6 @@ from inference.models.pack import load_pack
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 POLL_SECONDS = 0.2
 
-INSIGHTFACE_LICENCE = (
-    "non-commercial research only, says InsightFace's model zoo; for another use ask InsightFace"
-)
-INSIGHTFACE_PACKS = frozenset({"antelopev2", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc"})
-
 FETCH = (
     sys.executable,
     "-c",
@@ -42,11 +37,6 @@ download("models", sys.argv[1], force=True, root=sys.argv[2])
 
 Progress = Callable[[int], None]
 """Called a few times a second with the bytes that have come; how many will come is not known."""
-
-
-def licence_of(name: str) -> str:
-    """Under which the weights of a known pack may be used; empty: not known."""
-    return INSIGHTFACE_LICENCE if name in INSIGHTFACE_PACKS else ""
 
 
 def pull(

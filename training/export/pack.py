@@ -58,6 +58,8 @@ def _manifest(folder: Path, text: PackText) -> str:
         f'licence = "{LICENCE}"',
         f"dim = {text.dim}",
     ]
+    if text.thresholds:
+        lines.append(f'thresholds_from = "{text.thresholds_from}"')
     roles = (
         ("det.onnx", "detector", DETECTOR_DEFAULT),
         ("rec.onnx", "recogniser", RECOGNISER_DEFAULT),
@@ -71,10 +73,9 @@ def _manifest(folder: Path, text: PackText) -> str:
             f'sha256 = "{sha256_of(folder / name)}"',
             f"preprocessing = {{ mean = {shift.mean}, std = {shift.std} }}",
         ]
-    if text.thresholds:
-        lines += ["", f"# {text.thresholds_from}"]
     for one in text.thresholds:
         lines += [
+            "",
             "[[thresholds]]",
             f"false_match_rate = {one.false_match_rate:g}",
             f"threshold = {one.threshold:.3f}",

@@ -116,6 +116,16 @@ def other_task(file: Path, *, size: int) -> Path:
     return recogniser(file, size=size)
 
 
+def exported_with(file: Path, *, opset: int | None = None, ir_version: int | None = None) -> None:
+    """Let the network in a file say that it is of another version."""
+    model = onnx.load_model(str(file))
+    if opset is not None:
+        model.opset_import[0].version = opset
+    if ir_version is not None:
+        model.ir_version = ir_version
+    onnx.save_model(model, str(file))
+
+
 def _normalised(graph: _Graph, source: str) -> str:
     centred = graph.node("Sub", [source, graph.constant("mean", 127.5)], "centred")
     return graph.node("Mul", [centred, graph.constant("scale", 1 / 127.5)], "normalised")

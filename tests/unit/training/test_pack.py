@@ -51,3 +51,4 @@ def test_the_pack_names_its_licence_file_and_its_thresholds(folder: Path) -> Non
     assert pack.licence.startswith("research and evaluation only")
     assert pack.licence.endswith("see LICENSE beside it")
     assert [one.threshold for one in pack.thresholds] == [0.25, 0.35]
+    assert pack.thresholds_from == "pairs of people held out"

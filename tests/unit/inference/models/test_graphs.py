@@ -9,12 +9,16 @@ from inference.errors import PackError
 from inference.models.graphs import (
     DETECTOR_DEFAULT,
     INSIDE,
+    NEWEST_IR,
+    NEWEST_OPSET,
+    OLDEST_OPSET,
     RECOGNISER_DEFAULT,
     DetectorGraph,
     RecogniserGraph,
     RowOrder,
     read_graph,
 )
+from inference.sessions.onnx import OnnxOptions, OnnxSession
 from tests.unit.inference import networks
 
 
@@ -125,6 +129,50 @@ def test_the_model_is_given_with_a_free_batch(tmp_path: Path) -> None:
 def test_an_embedding_of_undeclared_length_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="length of its embeddings is not declared"):
         read_graph(networks.recogniser(tmp_path / "rec.onnx", dim=None))
+
+
+@pytest.mark.parametrize("opset", [OLDEST_OPSET - 1, NEWEST_OPSET + 1])
+def test_an_opset_that_does_not_run_here_is_refused_with_those_that_do(
+    tmp_path: Path, opset: int
+) -> None:
+    file = networks.recogniser(tmp_path / "rec.onnx")
+    networks.exported_with(file, opset=opset)
+
+    with pytest.raises(PackError, match=rf"rec\.onnx: opset {opset}; .* opset 7 to {NEWEST_OPSET}"):
+        read_graph(file)
+
+
+def test_a_file_format_that_is_too_new_is_refused(tmp_path: Path) -> None:
+    file = networks.recogniser(tmp_path / "rec.onnx")
+    networks.exported_with(file, ir_version=NEWEST_IR + 1)
+
+    with pytest.raises(PackError, match=rf"rec\.onnx: ONNX format {NEWEST_IR + 1}"):
+        read_graph(file)
+
+
+def test_a_network_of_another_task_may_be_of_any_opset(tmp_path: Path) -> None:
+    file = networks.other_task(tmp_path / "genderage.onnx", size=56)
+    networks.exported_with(file, opset=NEWEST_OPSET + 1)
+
+    assert read_graph(file) is None
+
+
+def test_what_is_let_through_is_what_onnxruntime_loads(tmp_path: Path) -> None:
+    def runs(**version: int) -> bool:
+        file = networks.recogniser(tmp_path / "rec.onnx")
+        networks.exported_with(file, **version)
+        try:
+            OnnxSession(file.read_bytes(), OnnxOptions())
+        except PackError:
+            return False
+        return True
+
+    assert runs(opset=OLDEST_OPSET)
+    assert runs(opset=NEWEST_OPSET)
+    assert runs(ir_version=NEWEST_IR)
+    # A newer onnxruntime takes more: raise the limits with it.
+    assert not runs(opset=NEWEST_OPSET + 1)
+    assert not runs(ir_version=NEWEST_IR + 1)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inference.errors import PackError
-from inference.models.graphs import Normalisation
+from inference.models.graphs import NEWEST_OPSET, Normalisation
 from inference.models.pack import Pack, expect_dim, load_pack, space_id
 from tests.unit.inference import networks
 
@@ -16,6 +16,7 @@ id = "starter"
 version = "1.2.0"
 licence = "Apache-2.0"
 dim = {dim}
+thresholds_from = "pairs of people held out"
 
 [[files]]
 name = "det.onnx"
@@ -110,6 +111,7 @@ def test_pack_toml_gives_identity_licence_and_thresholds(folder: Path) -> None:
 
     assert (pack.id, pack.version, pack.licence) == ("starter", "1.2.0", "Apache-2.0")
     assert [one.false_match_rate for one in pack.thresholds] == [1e-2, 1e-4]
+    assert pack.thresholds_from == "pairs of people held out"
 
 
 def test_pack_toml_may_overrule_the_normalisation(folder: Path) -> None:
@@ -208,6 +210,30 @@ def test_an_empty_folder_and_a_file_are_no_packs(tmp_path: Path) -> None:
         load_pack(tmp_path)
     with pytest.raises(PackError, match="is not a folder"):
         load_pack(tmp_path / "file")
+
+
+@pytest.mark.parametrize("file", ["det.onnx", "rec.onnx"])
+def test_an_opset_that_does_not_run_here_is_refused_whatever_the_digests_say(
+    folder: Path, file: str
+) -> None:
+    networks.exported_with(folder / file, opset=NEWEST_OPSET + 1)
+    describe(folder)
+
+    with pytest.raises(PackError, match=rf"{file}: opset {NEWEST_OPSET + 1}; export it again"):
+        load_pack(folder)
+
+
+def test_a_damaged_pack_that_came_with_facesearch_is_to_be_installed_again(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    describe(folder)
+    (folder / "rec.onnx").unlink()
+
+    with pytest.raises(PackError, match="models pull"):
+        load_pack(folder)
+    monkeypatch.setattr("inference.models.pack.is_embedded", lambda _folder: True)
+    with pytest.raises(PackError, match=r"is missing; it came with facesearch: install .* again"):
+        load_pack(folder)
 
 
 def test_another_dim_than_expected_is_refused(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from inference.errors import PackError
 from inference.models.pack import load_pack
-from inference.models.pull import licence_of, pull
+from inference.models.pull import pull
 from tests.unit.inference import networks
 
 LIKE_INSIGHTFACE = """
@@ -127,11 +127,6 @@ def test_a_download_that_is_no_pack_leaves_nothing(models: Path, tmp_path: Path)
 def test_names_that_are_paths_or_options_are_refused(models: Path, name: str) -> None:
     with pytest.raises(PackError, match="is no name of a pack"):
         pull(name, models, fetch=that_fails("raise AssertionError"))
-
-
-def test_the_licence_of_the_model_zoo_is_known() -> None:
-    assert "non-commercial" in licence_of("buffalo_l")
-    assert licence_of("mine") == ""
 
 
 def test_a_folder_that_was_there_stays_when_nothing_comes(models: Path) -> None:
