@@ -1,0 +1,1 @@
+"""The model card: words by hand, every figure from a measurement's JSON."""
