@@ -46,6 +46,7 @@ PACK = Pack(
     space_id="space_0",
     licence="",
     thresholds=(),
+    thresholds_from="",
 )
 
 
