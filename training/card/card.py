@@ -12,6 +12,10 @@ from training.errors import TrainingError
 
 TEMPLATE = Path(__file__).with_name("template.md")
 SMALL_CHILDREN, CHILDREN, ADULTS = "age 0–5", "age 6–12", "adults"
+RECALL = (
+    "Faces found of those that are there, by `bench.recall`: a box lies on the face, and its "
+    "landmarks stand as it does. FaceAnalysis is InsightFace's own, on the same pack.\n\n"
+)
 NO_RECALL = (
     "Small, turned, frame-filling, blurred and dark faces were not measured one by one for this "
     "card (`python -m bench.recall --full` does so, and `--recall` puts its table here)."
@@ -39,7 +43,7 @@ def _values(measured: Measured) -> dict[str, str]:
         "speed_table": tables.speed(measured),
         "size_table": tables.sizes(measured),
         "data_table": tables.data(measured),
-        "recall": NO_RECALL if measured.recall is None else tables.recall(measured.recall),
+        "recall": NO_RECALL if measured.recall is None else RECALL + tables.recall(measured.recall),
     }
 
 
