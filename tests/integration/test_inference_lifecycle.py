@@ -17,6 +17,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from facesearch.inference.v1 import inference_pb2 as pb
+from inference.models.licence import licence_of
+from inference.models.pack import load_pack
 from tests.conftest import missing
 from tests.integration.inference_calls import CALL_SECONDS, analyze, code_of, image, stub_of
 from tests.integration.processes import (
@@ -110,7 +112,7 @@ class TestRefusesToStart:
     def test_when_the_pack_is_damaged(self, tmp_path: Path, pack_dir: Path) -> None:
         copy = tmp_path / "damaged"
         shutil.copytree(pack_dir, copy)
-        detector = next(copy.glob("det_*.onnx"))
+        detector = copy / load_pack(pack_dir).detector.name
         detector.chmod(0o644)
         os.truncate(detector, detector.stat().st_size // 2)
         assert detector.name in self.refusal(inference_environment(copy))
@@ -195,7 +197,8 @@ class TestStarts:
             for network in ("detector", "recogniser"):
                 assert str(server.ready[f"{network}_runtime"]).startswith(f"{runtime} ")
             assert server.ready["providers"] == [provider]
-            assert {"version", "space_id", "dim", "licence", "address"} <= set(server.ready)
+            assert {"version", "space_id", "dim", "address"} <= set(server.ready)
+            assert server.ready["licence"] == licence_of(load_pack(pack_dir))
 
 
 class TestTls:

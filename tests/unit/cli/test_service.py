@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.running.service import ServiceOptions, environments, url_of
+from cli.running.service import ServiceOptions, environments, pack_line, url_of
 from cli.running.service_file import RunningService, announced, find_service
 
 FOLDER = Path("/run/s")
@@ -50,6 +50,11 @@ def test_the_edge_reaches_inference_through_a_private_socket() -> None:
 )
 def test_the_url_is_one_that_works_here(host: str, url: str) -> None:
     assert url_of(host, 80) == url
+
+
+def test_the_pack_is_told_in_one_line_as_inference_says_it() -> None:
+    serving = {"event": "serving", "pack": "starter", "version": "1.0.0", "licence": "research"}
+    assert pack_line(serving) == "starter 1.0.0, licence: research"
 
 
 def test_a_running_service_is_found_and_gone_afterwards(tmp_path: Path) -> None:

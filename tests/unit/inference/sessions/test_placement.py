@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from inference.errors import DeviceError
+from inference.models.pack import load_pack
 from inference.sessions.gpu import CPU, CUDA, TENSORRT
 from inference.sessions.placement import HEAVY, Kernel, read_profile, require_on
 
@@ -20,7 +21,7 @@ def on_cpu(pack_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ke
     options.intra_op_num_threads = 1
     options.enable_profiling = True
     options.profile_file_prefix = str(tmp_path_factory.mktemp("profile") / "warm_up")
-    (detector,) = pack_dir.glob("det_*.onnx")
+    detector = load_pack(pack_dir).detector
     session = onnxruntime.InferenceSession(str(detector), options, [CPU])
     (value,) = session.get_inputs()
     session.run(None, {value.name: np.zeros((1, 3, 96, 96), dtype=np.float32)})
@@ -53,11 +54,11 @@ def test_a_run_that_computed_where_it_was_asked_to_passes(on_cpu: tuple[Kernel, 
 
 
 def test_shapes_may_be_worked_out_on_the_cpu(on_cpu: tuple[Kernel, ...]) -> None:
-    shapes = {"Shape", "Gather", "Unsqueeze", "Slice", "Concat"}
     every = frozenset(kernel.operator for kernel in on_cpu)
-    assert shapes & every
+    # As an FPN that scales up to the size of a level below makes them; not every detector does.
+    shapes = [Kernel(name, CPU, 32) for name in ("Shape", "Gather", "Unsqueeze", "Slice", "Concat")]
 
-    require_on(CUDA, "cuda:0", moved(on_cpu, every - shapes))
+    require_on(CUDA, "cuda:0", [*moved(on_cpu, every), *shapes])
 
 
 def test_one_convolution_on_the_cpu_is_one_too_many(on_cpu: tuple[Kernel, ...]) -> None:
