@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cli.console import err
 from cli.errors import UsageError
 from cli.evaluation.faces import Embedded, embed_images
-from cli.evaluation.figures import LfwFigures
+from cli.evaluation.figures import LfwFigures, LfwOfPack
+from cli.evaluation.generated import generate_pairs
 from cli.evaluation.lfw import ImageSet, Pair, open_images, person_of, read_pairs
+from cli.evaluation.packs import opened, packs_to_measure
+from cli.evaluation.people import images_of, pairs_among, read_people
 from cli.evaluation.report import print_report
 from cli.evaluation.threshold_report import Format
 from cli.evaluation.thresholds import BASES, threshold_figures, threshold_for
@@ -22,51 +26,87 @@ from cli.evaluation.verification import (
     operating_point,
 )
 from cli.logs import quiet_logs
-from cli.packs.choice import chosen_pack
 from cli.progress import progress
-from inference.engine import open_engine
-from inference.settings import load_settings
 
 TARGETS = (1e-2, 1e-3, 1e-4)
 
 
+@dataclass(frozen=True, slots=True)
+class LfwSource:
+    """What packs are measured on."""
+
+    images: Path
+    """Folder or ZIP."""
+    pairs: Path | None
+    """LFW's file, or None: `generate` pairs of each kind with `seed`."""
+    generate: int
+    seed: int
+    people: Path | None
+    """A list of names, or None: everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class LfwTask:
+    """The images, and the pairs of them, by name."""
+
+    names: Sequence[str]
+    folds: Sequence[Sequence[Pair]]
+
+
 async def evaluate_lfw(
-    source: Path,
-    pairs_file: Path,
-    pack: str | None,
+    source: LfwSource,
+    asked: Sequence[str],
     models_dir: Path | None,
     *,
     bases: Sequence[int],
     form: Format,
 ) -> None:
-    """Embed every image, judge the pairs, print. Raises UsageError or StartError.
+    """With each pack embed every image, judge the pairs; print. Raises UsageError or StartError.
 
-    bases: further numbers of faces to say false hits for.
+    asked: packs, one after the other; none: the default one. bases: further numbers of faces to
+    say false hits for.
     """
     quiet_logs()
-    folds = read_pairs(pairs_file)
-    with open_images(source) as images:
-        _refuse_missing(images, folds, source)
-        settings = load_settings(None, **chosen_pack(pack, models_dir))
-        with err().status("loading the models ...") as status:
-            async with open_engine(settings) as engine:
-                status.stop()
+    with open_images(source.images) as images:
+        task = task_of(source, images)
+        packs = packs_to_measure(asked, models_dir)
+        measured = []
+        for pack in packs:
+            async with opened(pack) as engine:
                 with progress("images") as bar:
-                    task = bar.add_task("embedding", total=len(images.names))
-                    embedded = await embed_images(engine, images, lambda: bar.advance(task))
-        figures = measure(embedded, folds, sorted({*BASES, *bases}))
-    print_report(figures, engine.info, form)
+                    embedding = bar.add_task(f"{pack.title}: embedding", total=len(task.names))
+                    embedded = await embed_images(
+                        engine, images, task.names, partial(bar.advance, embedding)
+                    )
+            figures = measure(pack.title, embedded, task.folds, sorted({*BASES, *bases}))
+            measured.append(LfwOfPack(pack.title, engine.info, figures))
+    print_report(measured, form)
+
+
+def task_of(source: LfwSource, images: ImageSet) -> LfwTask:
+    """The images and pairs that are meant. Raises UsageError if they do not fit together."""
+    names = images.names
+    people = None if source.people is None else read_people(source.people)
+    if people is not None and source.people is not None:
+        names = images_of(people, names, source.people)
+    if source.pairs is None:
+        return LfwTask(names, generate_pairs(names, source.generate, source.seed))
+    folds: Sequence[Sequence[Pair]] = read_pairs(source.pairs)
+    if people is not None and source.people is not None:
+        folds = pairs_among(people, folds, source.people)
+    _refuse_missing(names, folds, source.images)
+    return LfwTask(names, folds)
 
 
 def measure(
-    embedded: Embedded, folds: Sequence[Sequence[Pair]], bases: Sequence[int]
+    title: str, embedded: Embedded, folds: Sequence[Sequence[Pair]], bases: Sequence[int]
 ) -> LfwFigures:
     """The figures, from the embeddings and the pairs, for bases of so many faces."""
     judged = [_fold(embedded, pairs) for pairs in folds]
     names = sorted(embedded.by_name)
     people = {person: number for number, person in enumerate(sorted(map(person_of, names)))}
     with progress("images") as bar:
-        task = bar.add_task("all against all", total=len(names))
+        task = bar.add_task(f"{title}: all against all", total=len(names))
         everything = all_against_all(
             np.stack([embedded.by_name[name] for name in names])
             if names
@@ -103,8 +143,8 @@ def _fold(embedded: Embedded, pairs: Sequence[Pair]) -> Fold:
     )
 
 
-def _refuse_missing(images: ImageSet, folds: Sequence[Sequence[Pair]], source: Path) -> None:
-    there = set(images.names)
+def _refuse_missing(names: Sequence[str], folds: Sequence[Sequence[Pair]], source: Path) -> None:
+    there = set(names)
     wanted = {name for pairs in folds for pair in pairs for name in (pair.first, pair.second)}
     missing = sorted(wanted - there)
     if missing:

@@ -34,11 +34,18 @@ class Embedded:
     def images(self) -> int:
         return len(self.by_name) + len(self.without_face) + len(self.unreadable)
 
+    @property
+    def share_with_face(self) -> float:
+        """Of all images, the unreadable ones too."""
+        return len(self.by_name) / self.images if self.images else 0.0
 
-async def embed_images(engine: Engine, images: ImageSet, advance: Callable[[], None]) -> Embedded:
-    """The embedding of the main face of each image. Every look is taken."""
+
+async def embed_images(
+    engine: Engine, images: ImageSet, names: Sequence[str], advance: Callable[[], None]
+) -> Embedded:
+    """The embedding of the main face of each image named. Every look is taken."""
     result = Embedded()
-    queue = iter(images.names)
+    queue = iter(names)
 
     async def work(queue: Iterator[str]) -> None:
         for name in queue:

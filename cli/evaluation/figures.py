@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cli.evaluation.faces import Embedded
+from cli.evaluation.intervals import wilson
 from cli.evaluation.thresholds import ThresholdForBase
 from cli.evaluation.verification import AllPairs, FoldAccuracy, OperatingPoint, ThresholdFigures
+from inference.engine import ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,17 @@ class LfwFigures:
     thresholds: Sequence[ThresholdFigures]
     bases: Sequence[ThresholdForBase]
     """By the number of faces."""
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy, as if the pairs were independent of each other."""
+        return wilson(self.accuracy.mean, self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class LfwOfPack:
+    """The figures of one pack."""
+
+    title: str
+    info: ModelInfo
+    figures: LfwFigures

@@ -25,7 +25,7 @@ class Pair:
 
 
 class ImageSet:
-    """Images by name ("Abel_Pacheco_0001"), of any extension, in any depth of folders."""
+    """Images by name; LFW's without folder and extension ("Abel_Pacheco_0001")."""
 
     def __init__(self, places: Mapping[str, str], read: Callable[[str], bytes]) -> None:
         self._places = places
@@ -52,15 +52,19 @@ def open_images(source: Path) -> Iterator[ImageSet]:
         files = sorted(str(path) for path in source.rglob("*") if path.is_file())
         yield ImageSet(_by_name(source, files), lambda place: Path(place).read_bytes())
         return
-    try:
-        archive = zipfile.ZipFile(source)
-    except FileNotFoundError:
-        raise UsageError(f"there is no {source}", "name a folder or a ZIP of LFW images") from None
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UsageError(f"{source} cannot be read as a ZIP: {error}") from error
-    with archive:
+    with open_zip(source) as archive:
         entries = sorted(entry.filename for entry in archive.infolist() if not entry.is_dir())
         yield ImageSet(_by_name(source, entries), archive.read)
+
+
+def open_zip(source: Path) -> zipfile.ZipFile:
+    """An archive to read from. Raises UsageError: there is none, or it is damaged."""
+    try:
+        return zipfile.ZipFile(source)
+    except FileNotFoundError:
+        raise UsageError(f"there is no {source}", "name a folder or a ZIP of images") from None
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UsageError(f"{source} cannot be read as a ZIP: {error}") from error
 
 
 def _by_name(source: Path, places: Sequence[str]) -> dict[str, str]:

@@ -6,16 +6,17 @@ are made here, with a fixed seed: LFW's own mix people trained on with people he
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
+from cli.evaluation.intervals import wilson
+from cli.evaluation.pairing import genuine_pairs, impostor_pairs
 from cli.evaluation.verification import (
     Fold,
+    IntArray,
     accuracy_over_folds,
     all_against_all,
     operating_point,
@@ -29,9 +30,7 @@ SEED = 9
 PAIRS_OF_EACH_KIND = 3000
 FOLDS = 10
 RATES = (1e-2, 1e-3, 1e-4)
-_Z_95 = 1.96
 
-Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
@@ -41,7 +40,7 @@ class HeldOutFaces:
 
     crops: Pixels
     """(n, 112, 112, 3)."""
-    people: Ints
+    people: IntArray
     """(n,)."""
     teacher: FloatArray
     """(n, dim): the teacher's unit embeddings."""
@@ -98,45 +97,26 @@ def held_out_faces(sets: Sequence[PreparedSet]) -> HeldOutFaces:
     return HeldOutFaces(middle(np.stack(crops)), numbers.astype(np.int64), np.stack(teacher))
 
 
-def pairs(people: Ints, count: int, seed: int, *, is_balanced: bool) -> tuple[Ints, Flags]:
+def pairs(people: IntArray, count: int, seed: int, *, is_balanced: bool) -> tuple[IntArray, Flags]:
     """Pairs of images: `count` of one person, `count` of two, in an order that mixes both.
 
-    is_balanced: genuine pairs go round the people, one new pair each, until there are enough, so
-    that nobody with many images decides alone; else they are drawn from all. Impostor pairs are
-    drawn from all. Returns (2·count, 2) and (2·count,). Raises TrainingError if there are not so
-    many genuine pairs.
+    is_balanced: genuine pairs go round the people (`genuine_pairs`). Impostor pairs are drawn from
+    all. Returns (2·count, 2) and (2·count,). Raises TrainingError if there are not so many.
     """
     rng = np.random.default_rng(seed)
-    genuine = _genuine(people, rng, is_balanced=is_balanced)[:count]
+    genuine = genuine_pairs(people, rng, is_balanced=is_balanced)[:count]
     if len(genuine) < count:
         raise TrainingError(f"{len(genuine)} genuine pairs where {count} are wanted")
-    impostor: set[tuple[int, int]] = set()
-    while len(impostor) < count:
-        a, b = sorted(rng.integers(len(people), size=2).tolist())
-        if people[a] != people[b]:
-            impostor.add((a, b))
-    chosen = np.array([*genuine, *sorted(impostor)], np.int64)
+    try:
+        impostor = impostor_pairs(people, count, rng)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+    chosen = np.array([*genuine, *impostor], np.int64)
     order = rng.permutation(len(chosen))
     return chosen[order], order < count
 
 
-def _genuine(people: Ints, rng: Generator, *, is_balanced: bool) -> list[tuple[int, int]]:
-    """All genuine pairs in the order in which they are taken."""
-    images_of: dict[int, list[int]] = defaultdict(list)
-    for image, person in enumerate(people.tolist()):
-        images_of[person].append(image)
-    decks = []
-    for images in images_of.values():
-        deck = [(a, b) for k, a in enumerate(images) for b in images[k + 1 :]]
-        decks.append([deck[place] for place in rng.permutation(len(deck))])
-    if is_balanced:
-        longest = max(map(len, decks), default=0)
-        return [deck[turn] for turn in range(longest) for deck in decks if turn < len(deck)]
-    every = [pair for deck in decks for pair in deck]
-    return [every[place] for place in rng.permutation(len(every))]
-
-
-def verify(embeddings: FloatArray, people: Ints) -> Verification:
+def verify(embeddings: FloatArray, people: IntArray) -> Verification:
     """How well unit embeddings (n, dim) tell people (n,) apart."""
     accuracy, balanced = (
         _accuracy(embeddings, people, is_balanced=is_balanced) for is_balanced in (False, True)
@@ -157,16 +137,8 @@ def verify(embeddings: FloatArray, people: Ints) -> Verification:
     )
 
 
-def _accuracy(embeddings: FloatArray, people: Ints, *, is_balanced: bool) -> float:
+def _accuracy(embeddings: FloatArray, people: IntArray, *, is_balanced: bool) -> float:
     chosen, same = pairs(people, PAIRS_OF_EACH_KIND, SEED, is_balanced=is_balanced)
     scores = np.einsum("nd,nd->n", embeddings[chosen[:, 0]], embeddings[chosen[:, 1]])
     parts = zip(np.array_split(scores, FOLDS), np.array_split(same, FOLDS), strict=True)
     return accuracy_over_folds([Fold(scores, same) for scores, same in parts]).mean
-
-
-def wilson(share: float, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share seen in so many trials (Wilson 1927)."""
-    z2 = _Z_95**2
-    middle_ = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z_95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return float(middle_ - half), float(middle_ + half)

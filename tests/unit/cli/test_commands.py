@@ -31,6 +31,7 @@ COMMANDS = [
     "models verify",
     "models pull",
     "eval lfw",
+    "eval detection",
 ]
 SLOW_TO_IMPORT = {
     *("onnxruntime", "onnx", "cv2", "insightface", "pymilvus", "milvus_lite", "numpy"),
@@ -103,7 +104,12 @@ def test_help_has_examples(facesearch: Facesearch, command: str) -> None:
         (["models", "info", "no-such-pack"], "no pack 'no-such-pack'"),
         (
             ["eval", "lfw", "--images", "/proc/nowhere", "--pairs", "/proc/nowhere"],
-            "cannot be read",
+            "there is no /proc/nowhere",
+        ),
+        (["eval", "lfw", "--images", "/proc/nowhere"], "pairs are needed once"),
+        (
+            ["eval", "detection", "--photos", "/proc/nowhere", "--expected", "/proc/nowhere"],
+            "/proc/nowhere cannot be read",
         ),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.errors import TrainingError
-from training.evaluate.verification import pairs, wilson
+from training.evaluate.verification import pairs
 
 
 def test_half_of_the_pairs_show_one_person_and_none_comes_twice() -> None:
@@ -27,6 +27,6 @@ def test_too_few_genuine_pairs_are_an_error() -> None:
         pairs(np.array([0, 0, 0, 1], np.int64), 4, seed=1, is_balanced=False)
 
 
-def test_the_interval_is_wilsons() -> None:
-    assert wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
-    assert wilson(1.0, 10)[1] == pytest.approx(1.0)
+def test_too_few_impostor_pairs_are_an_error() -> None:
+    with pytest.raises(TrainingError, match="0 pairs of two people"):
+        pairs(np.zeros(5, np.int64), 4, seed=1, is_balanced=False)
