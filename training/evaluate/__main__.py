@@ -23,12 +23,9 @@ from inference.pipeline.faces import DecodeLimits
 from inference.pipeline.looks import Look, LookPolicy
 from inference.runtimes import open_sessions
 from inference.settings import Settings, load_settings
+from training.data.heldout import HELD_OUT_BACKGROUNDS
 from training.data.store import PreparedSet, open_all, open_set
-from training.evaluate.detection import (
-    HELD_OUT_BACKGROUNDS,
-    held_out_images,
-    split_backgrounds,
-)
+from training.evaluate.detection import held_out_images, split_backgrounds
 from training.evaluate.pack import count_photos, evaluate_detector, evaluate_recogniser
 from training.evaluate.verification import RATES, held_out_faces
 from training.paths import PREPARED, SHARED

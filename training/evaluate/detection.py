@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,10 +9,10 @@ import numpy as np
 
 from inference.pipeline.faces import Detections, FloatArray, Photo, Pixels
 from inference.pipeline.letterbox import DetectorInput, letterbox
+from training.data.heldout import HELD_OUT_BACKGROUNDS, backgrounds_in_order
 from training.data.label import main_face
 from training.data.store import PreparedSet
 
-HELD_OUT_BACKGROUNDS = 60
 MIN_SCORE = 0.5
 """The server's own limit."""
 MIN_IOU = 0.4
@@ -53,8 +52,7 @@ class Detection:
 
 def split_backgrounds(prepared: PreparedSet) -> tuple[list[Pixels], list[Pixels]]:
     """Photos to train on, and HELD_OUT_BACKGROUNDS that are not, chosen by their names' digests."""
-    names = prepared.about["names"]
-    order = sorted(range(len(names)), key=lambda n: hashlib.sha256(names[n].encode()).digest())
+    order = backgrounds_in_order(prepared.about["names"])
     images = [prepared.image(number) for number in order]
     return images[HELD_OUT_BACKGROUNDS:], images[:HELD_OUT_BACKGROUNDS]
 
