@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -21,6 +22,12 @@ import pytest
 from PIL import Image
 
 from cli.running.service_file import RunningService, find_service
+from inference.models.licence import licence_of
+from inference.models.pack import load_pack
+from storage.open import open_records
+from storage.records.model import Space, SpaceState
+from storage.settings import load_settings
+from tests.contract.sample_photos import SPACE, enrolled
 from tests.integration.processes import Running, run
 
 pytestmark = [pytest.mark.pack, pytest.mark.slow]
@@ -140,6 +147,9 @@ def test_the_first_start_prints_a_key_that_works_and_later_ones_do_not(
     with up(data, pack_dir) as first:
         key = first.key
         assert key is not None
+        pack = load_pack(pack_dir)
+        told = f"Pack {pack.id} {pack.version}, licence: {licence_of(pack)}"
+        assert told in first.process.lines("stdout")
         assert httpx2.get(f"{first.url}/embed_status/").status_code == 401
         answer = httpx2.get(f"{first.url}/embed_status/", headers={"X-Api-Key": key})
         assert answer.status_code == 200
@@ -199,6 +209,30 @@ def test_a_start_that_fails_says_why_in_one_line_and_makes_no_key(
     assert "fs_" not in ended.stdout
     with up(data, pack_dir) as service:
         assert service.key is not None
+
+
+async def fill_with_buffalo_l(data: Path) -> None:
+    """A base with one photo that another pack put in."""
+    async with open_records(load_settings(data_dir=data)) as records:
+        await records.add_space(Space(SPACE, "buffalo_l", "1.0", 512, SpaceState.ACTIVE))
+        await enrolled(records)
+
+
+def test_a_base_of_another_pack_is_refused_with_what_to_do_and_left_as_it_is(
+    data: Path, pack_dir: Path
+) -> None:
+    asyncio.run(fill_with_buffalo_l(data))
+    one = ("--inference-workers", "1", "--port", "0")
+    ended = done(["up", "--data-dir", str(data), "--pack", str(pack_dir), *one])
+    assert ended.code == 2
+    (line,) = (line for line in ended.stderr.splitlines() if line.startswith("error: "))
+    assert f"the base holds {SPACE} (pack buffalo_l)" in line
+    assert f"(pack {load_pack(pack_dir).id})" in line
+    assert "--pack NAME" in line
+    assert "facesearch index PATH --data-dir NEW" in line
+    assert "fs_" not in ended.stdout
+    checked = json.loads(done(["check", "--json", "--data-dir", str(data)]).stdout)
+    assert checked["photos"] == 1
 
 
 def test_a_port_that_is_taken_is_said(data: Path, pack_dir: Path) -> None:
