@@ -98,6 +98,10 @@ async def _open_records(settings: StorageSettings) -> RecordStore:
 async def _open_photos(settings: StorageSettings) -> PhotoStore:
     if settings.photos_url == MEMORY_URL:
         return MemoryPhotoStore()
+    if settings.uses_s3:
+        from storage.photos.s3_open import open_s3  # noqa: PLC0415  # 15 MB that few need
+
+        return await open_s3(settings)
     folder = settings.data_dir / "photos"
     if settings.photos_url:
         folder = Path(unquote(urlsplit(settings.photos_url).path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -18,6 +19,9 @@ from storage.setting_errors import is_out_of_range, words
 
 PREFIX = "STORAGE_"
 MEMORY_URL = "memory://"
+# Names that every S3 takes as they are; no empty part, which the keys of objects may not have.
+_S3_PART = r"/(?!\.{1,2}(?:/|$))[\w!.*'()-]+"
+_S3_URL = re.compile(rf"s3://[A-Za-z0-9][A-Za-z0-9._-]{{2,62}}(?:{_S3_PART})*/?", re.ASCII)
 Parameters = Annotated[dict[str, int | float | str], NoDecode]
 
 
@@ -82,7 +86,33 @@ class StorageSettings(BaseSettings):
     photos_url: str = Field(
         default="",
         description="Empty: a folder in the data folder. file:///folder: another folder. "
-        "memory://: gone at the end.",
+        "s3://bucket/prefix: any S3. memory://: gone at the end.",
+    )
+    photos_endpoint: str = Field(
+        default="",
+        description="Of the S3 that is not Amazon's, such as https://storage.yandexcloud.net or "
+        "http://minio:9000. Empty: AWS_ENDPOINT_URL, or Amazon's.",
+    )
+    photos_region: str = Field(
+        default="", description="Of the bucket. Empty: AWS_REGION, or us-east-1."
+    )
+    photos_access_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Of S3. Empty: AWS_ACCESS_KEY_ID and so on, or the role of the machine.",
+    )
+    photos_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Of S3; together with the access key."
+    )
+    photos_path_style: bool = Field(
+        default=True,
+        description="true: endpoint/bucket/key, which every S3 understands; false: "
+        "bucket.endpoint/key.",
+    )
+    photos_connections: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="Calls to S3 at once, of each worker of the edge; further ones wait.",
     )
     timeout_seconds: float = Field(
         default=5.0,
@@ -116,7 +146,18 @@ class StorageSettings(BaseSettings):
             return url
         if parts.scheme == "file" and parts.netloc in {"", "localhost"} and len(parts.path) > 1:
             return url
-        raise ValueError("use file:///folder, memory:// or nothing")
+        if _S3_URL.fullmatch(url):
+            return url
+        raise ValueError("use s3://bucket/prefix, file:///folder, memory:// or nothing")
+
+    @field_validator("photos_endpoint")
+    @classmethod
+    def _is_endpoint(cls, url: str) -> str:
+        parts = _split(url)
+        is_bare = parts.path in {"", "/"} and not parts.query and "@" not in parts.netloc
+        if not url or (parts.scheme in {"http", "https"} and parts.hostname and is_bare):
+            return url.rstrip("/")
+        raise ValueError("use https://host, http://host:port or nothing")
 
     @field_validator("vectors_index_params", "vectors_search_params", mode="before")
     @classmethod
@@ -139,12 +180,36 @@ class StorageSettings(BaseSettings):
         idle = [PREFIX + name for name, is_set in of_a_server.items() if is_set]
         if idle and not self.uses_milvus_server:
             raise ValueError(f"{idle[0]} is for a Milvus server: set {PREFIX}VECTORS_URL too")
+        self._agree_on_photos()
         return self
+
+    def _agree_on_photos(self) -> None:
+        has_key = bool(self.photos_access_key.get_secret_value())
+        has_secret = bool(self.photos_secret_key.get_secret_value())
+        of_s3 = {
+            "PHOTOS_ENDPOINT": bool(self.photos_endpoint),
+            "PHOTOS_REGION": bool(self.photos_region),
+            "PHOTOS_ACCESS_KEY": has_key,
+            "PHOTOS_SECRET_KEY": has_secret,
+            "PHOTOS_PATH_STYLE": not self.photos_path_style,
+        }
+        idle = [PREFIX + name for name, is_set in of_s3.items() if is_set]
+        if idle and not self.uses_s3:
+            raise ValueError(f"{idle[0]} is for S3: set {PREFIX}PHOTOS_URL=s3://bucket/prefix too")
+        if has_key != has_secret:
+            raise ValueError(
+                f"set {PREFIX}PHOTOS_ACCESS_KEY and {PREFIX}PHOTOS_SECRET_KEY together"
+            )
 
     @property
     def uses_milvus_server(self) -> bool:
         """Whether vectors are on a Milvus server."""
         return self.vectors_url not in {"", MEMORY_URL}
+
+    @property
+    def uses_s3(self) -> bool:
+        """Whether photos are in a bucket."""
+        return self.photos_url.startswith("s3://")
 
     @property
     def only_one_process(self) -> str | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
-import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +15,7 @@ from typing import TypeVar
 
 from storage.errors import PhotosUnavailable, StorageError, StorageFull, StoreMisconfigured
 from storage.identity import RevisionId
+from storage.photos.layout import is_revision, is_shelf, place_of
 
 _PAGE = 1000
 _THREADS = 8
@@ -28,8 +27,6 @@ _LITTER_SECONDS = 3600
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 
-_REVISION = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
-_SHELF = re.compile(r"[0-9a-f]{2}", re.ASCII)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 Result = TypeVar("Result")
@@ -38,10 +35,8 @@ Result = TypeVar("Result")
 class FolderPhotoStore:
     """A PhotoStore in a folder of the machine, or of a mounted disk.
 
-    Files lie in 65,536 folders, by a hash of the revision: its own beginning is the time, which
-    would fill one folder after the other. Calls go to threads of the store's own, so that a slow
-    disk holds up nothing else; a call whose task is cancelled runs to its end there, and leaves a
-    whole file or none.
+    Calls go to threads of the store's own, so that a slow disk holds up nothing else; a call whose
+    task is cancelled runs to its end there, and leaves a whole file or none.
 
     Raises StoreMisconfigured if the folder cannot be made or written to.
     """
@@ -119,13 +114,10 @@ class FolderPhotoStore:
     def _shelves(self) -> Sequence[Path]:
         self._check_present()
         self._clear_litter()
-        return [shelf for shelf in self._folder.iterdir() if _SHELF.fullmatch(shelf.name)]
+        return [shelf for shelf in self._folder.iterdir() if is_shelf(shelf.name)]
 
     def _file(self, revision: RevisionId) -> Path:
-        if not _REVISION.fullmatch(revision):  # ours never are; it must not become a path
-            raise ValueError(f"not a revision: {revision!r}")
-        digest = hashlib.sha256(revision.encode()).hexdigest()
-        return self._folder / digest[:2] / digest[2:4] / revision
+        return self._folder / place_of(revision)
 
     def _make_shelf(self, shelf: Path) -> None:
         if shelf in self._durable_shelves:
@@ -181,9 +173,9 @@ def _files_of(shelf: Path) -> list[RevisionId]:
     return [
         RevisionId(file.name)
         for folder in shelf.iterdir()
-        if _SHELF.fullmatch(folder.name)
+        if is_shelf(folder.name)
         for file in folder.iterdir()
-        if _REVISION.fullmatch(file.name)
+        if is_revision(file.name)
     ]
 
 

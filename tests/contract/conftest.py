@@ -11,11 +11,13 @@ import pytest
 from storage.photos.folder import FolderPhotoStore
 from storage.photos.memory import MemoryPhotoStore
 from storage.photos.port import PhotoStore
+from storage.photos.s3_open import open_s3
 from storage.records.engines import sqlite_url
 from storage.records.memory import MemoryRecordStore
 from storage.records.port import RecordStore
 from storage.records.sql import SqlRecordStore
 from tests.contract.postgres_server import PostgresServer, find_binaries, running
+from tests.contract.s3_process import Key, S3Process
 
 OpenRecords = Callable[[], Awaitable[RecordStore]]
 
@@ -85,11 +87,31 @@ async def records(open_records: OpenRecords) -> RecordStore:
     return await open_records()
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Process]:
+    """An S3 server that nobody else uses."""
+    with S3Process() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_key(s3: S3Process) -> Key:
+    """A key that may do what the documentation asks for."""
+    return s3.key()
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
 async def photos(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PhotoStore]:
     """An empty photo store."""
-    store: PhotoStore = (
-        MemoryPhotoStore() if request.param == "memory" else FolderPhotoStore(tmp_path / "photos")
-    )
+    store: PhotoStore
+    if request.param == "memory":
+        store = MemoryPhotoStore()
+    elif request.param == "folder":
+        store = FolderPhotoStore(tmp_path / "photos")
+    else:
+        s3: S3Process = request.getfixturevalue("s3")
+        key: Key = request.getfixturevalue("s3_key")
+        # Long enough for a machine that is busy with something else.
+        store = await open_s3(s3.settings(s3.empty_bucket(), key, timeout_seconds=30))
     yield store
     await store.close()

@@ -69,8 +69,14 @@ def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(
         ("VECTORS_URL", "http://host:99999", "no URL"),
         ("VECTORS_URL", "vectors.db", "use http://host:port"),
         ("RECORDS_URL", "mysql://host", "use postgresql://"),
-        ("PHOTOS_URL", "s3://bucket", "use file:///folder"),
-        ("PHOTOS_URL", "file://relative/folder", "use file:///folder"),
+        ("PHOTOS_URL", "s3://", "use s3://bucket/prefix"),
+        ("PHOTOS_URL", "s3://key:secret@bucket/prefix", "use s3://bucket/prefix"),
+        ("PHOTOS_URL", "s3://bucket//prefix", "use s3://bucket/prefix"),
+        ("PHOTOS_URL", "s3://bucket/a/../b", "use s3://bucket/prefix"),
+        ("PHOTOS_URL", "file://relative/folder", "file:///folder"),
+        ("PHOTOS_ENDPOINT", "minio:9000", "use https://host"),
+        ("PHOTOS_ENDPOINT", "http://minio:9000/bucket", "use https://host"),
+        ("PHOTOS_CONNECTIONS", "0", "must be a whole number from 1 to 1000"),
         ("VECTORS_INDEX", "GARBAGE", "must be 'FLAT'"),
         ("VECTORS_INDEX_PARAMS", "{M", "no JSON"),
         ("VECTORS_CONSISTENCY", "eventually", "'bounded' or 'strong'"),
@@ -106,6 +112,50 @@ def test_what_is_for_a_server_contradicts_no_server(
     monkeypatch.setenv("STORAGE_VECTORS_URL", url)
 
     with pytest.raises(StoreMisconfigured, match=f"{name} is for a Milvus server"):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://my.bucket-1/", "s3://bucket/a/b_c.d"])
+def test_photos_may_be_in_a_bucket(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("STORAGE_PHOTOS_URL", url)
+    monkeypatch.setenv("STORAGE_PHOTOS_ENDPOINT", "http://minio:9000/")
+    monkeypatch.setenv("STORAGE_PHOTOS_ACCESS_KEY", "key")
+    monkeypatch.setenv("STORAGE_PHOTOS_SECRET_KEY", "of nobody else")
+
+    settings = load_settings()
+
+    assert settings.uses_s3
+    assert settings.photos_endpoint == "http://minio:9000"
+    assert "of nobody else" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENDPOINT", "http://minio:9000"),
+        ("REGION", "ru-central1"),
+        ("ACCESS_KEY", "key"),
+        ("SECRET_KEY", "secret"),
+        ("PATH_STYLE", "false"),
+    ],
+)
+def test_what_is_for_s3_contradicts_a_folder(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"STORAGE_PHOTOS_{name}", value)
+
+    with pytest.raises(
+        StoreMisconfigured, match=f"PHOTOS_{name} is for S3: set STORAGE_PHOTOS_URL"
+    ):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY", "SECRET_KEY"])
+def test_half_a_key_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("STORAGE_PHOTOS_URL", "s3://bucket")
+    monkeypatch.setenv(f"STORAGE_PHOTOS_{name}", "something")
+
+    with pytest.raises(StoreMisconfigured, match="ACCESS_KEY and STORAGE_PHOTOS_SECRET_KEY tog"):
         load_settings()
 
 
