@@ -86,7 +86,7 @@ class S3Process:
         }
         return StorageSettings(**(told | others))  # type: ignore[arg-type]  # pydantic checks
 
-    def environment(self, bucket: str, key: Key, **others: str) -> Mapping[str, str]:
+    def environment(self, bucket: str, key: Key, **others: str) -> dict[str, str]:
         """The same for a process."""
         told = {
             "STORAGE_PHOTOS_URL": f"s3://{bucket}/some/prefix",
