@@ -11,6 +11,7 @@ from rich.table import Table
 from cli.console import table
 from cli.evaluation.figures import LfwOfPack
 from cli.evaluation.threshold_report import Format
+from cli.evaluation.verification import RULE_OF_THIRTY, OperatingPoint
 
 
 def side_by_side(titles: Sequence[str], form: Format) -> Table:
@@ -56,11 +57,19 @@ def _cells(pack: LfwOfPack) -> dict[str, str]:
         "all against all: pairs of one person": f"{everything.genuine.size:,}",
         "pairs of two people": f"{everything.impostors:,}",
     } | {
-        f"TAR at FMR {rate_text(point.target_fmr)} (from threshold)": (
-            f"{point.tar:.2%} ({point.threshold:.3f})"
+        f"TAR at FMR {rate_text(point.target_fmr)} (from threshold)": _tar(
+            point, everything.impostors
         )
         for point in figures.points
     }
+
+
+def _tar(point: OperatingPoint, impostors: int) -> str:
+    # Less than one pair: where the threshold would lie is nothing that was seen.
+    if point.target_fmr * impostors < 1:
+        return "too few pairs"
+    mark = "" if point.false_matches >= RULE_OF_THIRTY else "~"
+    return f"{mark}{point.tar:.2%} ({point.threshold:.3f})"
 
 
 def rate_text(rate: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from cli.console import note
 from cli.errors import UsageError
 from cli.evaluation.lfw import Pair, person_of
 
@@ -26,13 +27,19 @@ def read_people(path: Path) -> frozenset[str]:
 
 
 def images_of(people: Collection[str], names: Sequence[str], path: Path) -> Sequence[str]:
-    """The images that show one of these people. Raises UsageError: none does."""
+    """The images that show one of these people; how many are on none is noted.
+
+    Raises UsageError: no image shows any of them.
+    """
     found = [name for name in names if person_of(name) in people]
     if not found:
         raise UsageError(
             f"nobody of {path} is on an image",
             "write the names as the images have them, such as Abel_Pacheco",
         )
+    missing = len(people) - len({person_of(name) for name in found})
+    if missing:
+        note(f"{missing} of the {len(people)} people of {path} are on no image.")
     return found
 
 

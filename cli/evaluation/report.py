@@ -10,6 +10,7 @@ from cli.console import note, out, print_json
 from cli.evaluation.figures import LfwFigures, LfwOfPack
 from cli.evaluation.lfw_table import lfw_table, rate_text
 from cli.evaluation.threshold_report import Format, print_thresholds, thresholds_as_json
+from cli.evaluation.verification import RULE_OF_THIRTY
 from inference.engine import ModelInfo
 
 _LISTED = 10
@@ -71,6 +72,9 @@ def as_document(figures: LfwFigures, info: ModelInfo) -> dict[str, object]:
 def _print_notes(packs: Sequence[LfwOfPack]) -> None:
     if any(len(pack.figures.accuracy.accuracies) == 1 for pack in packs):
         note("One fold: the threshold was chosen on the pairs that it is judged by.")
+    rough = [point.false_matches < RULE_OF_THIRTY for p in packs for point in p.figures.points]
+    if any(rough):
+        note("~: the threshold rests on fewer than 30 pairs of two people (rule of 30).")
     console = out()
     for pack in packs:
         embedded = pack.figures.embedded

@@ -74,8 +74,14 @@ def test_each_pack_has_a_column(info: ModelInfo, capsys: pytest.CaptureFixture[s
     assert cells["errors for want of a face"] == ["2", "2"]
     assert cells["accuracy"] == ["66.67%", "66.67%"]
     assert cells["95 % interval (Wilson, over pairs)"] == ["30.00% to 90.32%"] * 2
-    at_1e_2 = cells["TAR at FMR 1e-2 (from threshold)"]
-    assert at_1e_2 == ["100.00% (0.000)", "100.00% (0.500)"]
+    # Two pairs of two people: nothing is known of one in a hundred.
+    assert cells["TAR at FMR 1e-2 (from threshold)"] == ["too few pairs"] * 2
+    few = replace(packs[0].figures.points[0], target_fmr=0.5, false_matches=1, threshold=0.25)
+    rough = replace(packs[0], figures=replace(packs[0].figures, points=[few]))
+    print_report([rough, rough], Format.MARKDOWN)
+    printed = capsys.readouterr()
+    assert cells_of(printed.out)["TAR at FMR 5e-1 (from threshold)"] == ["~100.00% (0.250)"] * 2
+    assert "fewer than 30 pairs" in printed.err
 
 
 def test_of_one_pack_the_table_comes_with_what_thresholds_mean(

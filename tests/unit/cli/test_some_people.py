@@ -42,10 +42,13 @@ def test_without_a_list_everybody_is_measured(tmp_path: Path) -> None:
     assert [len(fold) for fold in task.folds] == [2, 2]
 
 
-def test_images_and_pairs_of_the_others_are_left_out(tmp_path: Path) -> None:
+def test_images_and_pairs_of_the_others_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     task = task_of(source(tmp_path, "Ann\nBo\nElsewhere\n"), IMAGES)
     assert task.names == ["Ann_0001", "Ann_0002", "Bo_0001", "Bo_0002"]
     assert task.folds[1] == [Pair("Bo_0001", "Bo_0002", same=True)]
+    assert "1 of the 3 people" in capsys.readouterr().err
 
 
 def test_a_fold_without_pairs_is_none(tmp_path: Path) -> None:
