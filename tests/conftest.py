@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from inference.errors import PackError
 from inference.models.find import AUTO, embedded_starter, find_pack
@@ -22,6 +23,12 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     # Containers like to set it, and then every process that a test starts compiles all it imports:
     # an edge for over two seconds.
     os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".pytest_cache" / "bytecode")
+
+
+# How long an example takes says more about what else the machine does. All else stays as it is: in
+# CI hypothesis takes the same examples every time.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def missing(reason: str) -> None:
