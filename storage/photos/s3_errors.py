@@ -17,6 +17,8 @@ _REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "Incor
 _KEYS = "STORAGE_PHOTOS_ACCESS_KEY and STORAGE_PHOTOS_SECRET_KEY (or AWS_ACCESS_KEY_ID and so on)"
 # Where machines of a cloud ask for the key of their role.
 _ROLES = "//169.254."
+_UNTRUSTED = re.compile(r"InvalidCertificate\(\s*(\w+)")
+_UNREACHABLE = re.compile(r'ConnectError\(.*?(?:message|error): "([^"]+)"', re.DOTALL)
 _LONGEST = 300
 
 
@@ -61,7 +63,14 @@ def translated(error: Exception, bucket: Bucket, doing: str) -> StorageError:
         return PhotosRefused(refusal)
     if code:
         return PhotosUnavailable(f"{bucket.endpoint} answered {code}")
-    return PhotosUnavailable(_one_line(error))
+    if found := _UNTRUSTED.search(str(error)):
+        return PhotosRefused(
+            f"the certificate of {bucket.endpoint} is not trusted ({found[1]}): if it is of an "
+            "authority of your own, set SSL_CERT_FILE to that one's certificate"
+        )
+    if found := _UNREACHABLE.search(str(error)):
+        return PhotosUnavailable(f"{bucket.endpoint} cannot be reached: {found[1]}")
+    return PhotosUnavailable(one_line(error))
 
 
 def too_slow(bucket: Bucket, seconds: float, *, has_key: bool) -> PhotosUnavailable:
@@ -97,7 +106,8 @@ def _status_of(error: Exception) -> int:
     return int(found[1]) if found else 0
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What obstore says of it, in short."""
     # What follows the first line is the error once more, as Rust prints it; the XML of an answer
     # says nothing that its code does not.
     first = str(error).partition("\n")[0].partition("<")[0].strip(" :")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from storage.errors import PhotosUnavailable, StoreMisconfigured
 from storage.photos.s3 import S3PhotoStore
-from storage.photos.s3_errors import Bucket, PhotosRefused
+from storage.photos.s3_errors import Bucket, PhotosRefused, one_line
 from storage.settings import StorageSettings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ async def open_s3(settings: StorageSettings) -> S3PhotoStore:
     try:
         await store.prove()
     except PhotosRefused as error:
+        await store.close()
         raise StoreMisconfigured(str(error)) from error
     except PhotosUnavailable as error:
         _log.warning("photos_unavailable", reason=str(error))
@@ -55,15 +57,18 @@ def _store(settings: StorageSettings) -> S3PhotoStore:
     endpoint = _endpoint(settings)
     bucket = Bucket(url.netloc, url.path.strip("/"), endpoint or _AMAZON)
     has_key = bool(settings.photos_access_key.get_secret_value())
-    objects = S3Store(
-        bucket.name,
-        prefix=bucket.prefix or None,
-        config=_config(settings, endpoint, bucket.name),
-        client_options=_client(settings, endpoint),
-        retry_config=_retries(settings.timeout_seconds),
-        # Not by its config, which a session token of the environment would be added to.
-        credential_provider=_key(settings) if has_key else None,
-    )
+    try:
+        objects = S3Store(
+            bucket.name,
+            prefix=bucket.prefix or None,
+            config=_config(settings, endpoint, bucket.name),
+            client_options=_client(settings, endpoint),
+            retry_config=_retries(settings.timeout_seconds),
+            # Not by its config, which a session token of the environment would be added to.
+            credential_provider=_key(settings) if has_key else None,
+        )
+    except BaseError as error:  # a variable AWS_… that makes no sense
+        raise StoreMisconfigured(f"photos in {bucket}: {one_line(error)}") from error
     return S3PhotoStore(
         objects,
         bucket,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from storage.photos.s3 import S3PhotoStore
 from storage.photos.s3_errors import Bucket, PhotosRefused, translated
 from storage.photos.s3_open import open_s3
 from storage.records.ids import new_revision_id
+from storage.settings import StorageSettings
 from tests.contract.s3_process import PAGE, Key, S3Process
 from tests.contract.test_photos import scanned
 from tests.contract.wire import Wire
@@ -292,6 +295,8 @@ async def test_a_bucket_that_is_taken_away_is_an_outage_and_no_missing_photo(
         ("PUT http://169.254.169.254/latest: status code: 403", PhotosRefused, "no key: set"),
         ("PUT http://169.254.169.254/latest: error", PhotosUnavailable, "no key: set"),
         ("status code: 500: <Code>InternalError</Code>", PhotosUnavailable, "https://s3 answered"),
+        ("x: InvalidCertificate(\n  UnknownIssuer,", PhotosRefused, r"trusted \(UnknownIssuer\)"),
+        ('x: ConnectError(\n  Os { message: "refused"', PhotosUnavailable, "reached: refused"),
         ("HTTP error: error sending request\n\nDebug source:\nx", PhotosUnavailable, "request$"),
     ],
 )
@@ -313,6 +318,27 @@ async def test_the_environment_of_other_programs_does_not_go_over_the_settings(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
     store = await open_s3(s3.settings(bucket, s3_key))
     assert await store.get(new_revision_id()) is None
+
+
+async def test_a_variable_that_makes_no_sense_stops_the_start_with_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_CHECKSUM_ALGORITHM", "rubbish")
+    settings = StorageSettings(photos_url="s3://bucket")
+    with pytest.raises(StoreMisconfigured, match=r"s3://bucket: .*checksum algorithm$"):
+        await open_s3(settings)
+
+
+def test_a_process_may_end_right_after_a_call() -> None:
+    opening = (
+        "import asyncio\n"
+        "from storage.photos.s3_open import open_s3\n"
+        "from storage.settings import StorageSettings\n"
+        "key = {'photos_access_key': 'a', 'photos_secret_key': 'b'}\n"
+        "away = {'photos_url': 's3://bucket', 'photos_endpoint': 'http://127.0.0.1:9'}\n"
+        "asyncio.run(open_s3(StorageSettings(**key, **away, timeout_seconds=0.2)))\n"
+    )
+    subprocess.run([sys.executable, "-c", opening], check=True, timeout=60)
 
 
 async def test_without_settings_the_environment_is_asked_for_the_key(
