@@ -91,6 +91,10 @@ def test_a_bucket_may_be_away_and_an_upload_cut_and_it_is_back_by_itself(
         assert {item["photo_id"] for item in client.listing()} == {"her", "new"}
         assert len(s3.objects(bucket)) == 2
 
+        wire.silent()
+        assert is_away(client.http.get("/photos/her/image"), "photos_unavailable")
+        assert edge.terminate() == 0  # also with a call that hangs
+
 
 def test_a_wrong_key_stops_the_edge_with_one_line(
     tmp_path: Path, inference: Running, s3: S3Process, key: Key
