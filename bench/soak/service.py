@@ -154,7 +154,12 @@ def _service(world: World, folder: Path) -> SoakedService:
     command += ["--max-workers", "1"]
     return SoakedService(
         milvus=Supervised(
-            "milvus", [*command, "--host", "127.0.0.1", "--port", str(milvus)], world, {}
+            "milvus",
+            [*command, "--host", "127.0.0.1", "--port", str(milvus)],
+            world,
+            # What was written since its last flush it compares in Python, what was removed too, and
+            # by default it flushes at 128 MB: after half an hour a search took a second and a half.
+            {"MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": 65_536},
         ),
         milvus_port=milvus,
         inferences=(inference("inference 1", first), inference("inference 2", second)),
