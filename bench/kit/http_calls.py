@@ -8,6 +8,7 @@ Content-Length, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _BOUNDARY = "photo-of-a-benchmark"
+_KEPT_SECONDS = 2.0
+"""Less than the edge keeps a connection that nobody uses: a request that it meets while it is
+being closed would get no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +72,14 @@ class HttpCalls:
 
     async def answer(self, request: Request) -> tuple[int, bytes]:
         """Status and body, whatever the status. Raises RequestFailed if no answer came."""
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = self._kept() or await self._connect()
         try:
             status, body, is_kept = await connection.ask(request.data)
         except BaseException:
             connection.close()
             raise
         if is_kept:
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
         else:
             connection.close()
@@ -84,6 +89,14 @@ class HttpCalls:
         """Close the connections that are idle."""
         while self._idle:
             self._idle.pop().close()
+
+    def _kept(self) -> _Connection | None:
+        """The connection that was used last, if the server has certainly not closed it by now."""
+        if self._idle and time.monotonic() - self._idle[-1].idle_since < _KEPT_SECONDS:
+            return self._idle.pop()
+        while self._idle:
+            self._idle.pop().close()
+        return None
 
     async def _connect(self) -> _Connection:
         try:
@@ -107,6 +120,7 @@ class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.idle_since = 0.0
 
     async def ask(self, data: bytes) -> tuple[int, bytes, bool]:
         """Status, body, and whether the connection may be used again. Raises RequestFailed."""
