@@ -33,10 +33,16 @@ def configure_logging(
     if worker is not None:
         shared.append(_said_by(worker))
     as_json: list[structlog.types.Processor] = [
-        structlog.processors.dict_tracebacks,
+        # Without the values of variables, which here are keys, photos and vectors.
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
-    last = as_json if log_format == "json" else [structlog.dev.ConsoleRenderer()]
+    as_text: list[structlog.types.Processor] = [
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    ]
+    last = as_json if log_format == "json" else as_text
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
