@@ -59,6 +59,10 @@ class PostgresServer:
             for process in processes:
                 os.kill(process, signal.SIGCONT)
 
+    def program(self, name: str) -> Path:
+        """A client that came with the server, such as psql."""
+        return self._binaries / name
+
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
