@@ -1,8 +1,7 @@
-"""`facesearch index`: put folders of photos into the base."""
+"""`facesearch index`: put folders of photos, or those of a bucket, into the base."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,12 +16,16 @@ EXAMPLES = examples(
     "facesearch index ~/Pictures --collection holiday",
     "facesearch index 2023 2024 --collection family --data-dir ./data",
     "facesearch index photos --collection wedding --url https://faces.example.org",
+    "facesearch index s3://my-bucket/photos/2024 --collection archive",
 )
 
 
 def index(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Folders of photos, or photos.")
+    places: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH", help="Folders of photos, photos, or one s3://bucket/prefix."
+        ),
     ],
     collection: Annotated[
         str | None, typer.Option("--collection", "-c", help="Where to put them; default: in none.")
@@ -35,6 +38,14 @@ def index(
     force: Annotated[
         bool, typer.Option("--force", help="Send photos again that are there unchanged.")
     ] = False,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread",
+            help="Of a bucket: read every object again, also where ETag, size and time of its last "
+            "write are as they were.",
+        ),
+    ] = False,
     checks: Annotated[
         bool,
         typer.Option(
@@ -45,10 +56,13 @@ def index(
 ) -> None:
     """Put photos into the base: JPEG, PNG and WebP, with every face on them.
 
-    A photo is called by its path below the given one. What is there with the same bytes is
-    skipped, so a run that was stopped goes on where it was. A photo that cannot be read does not
-    stop the rest. Without --url it uses the service that runs on the data folder, or starts one for
-    as long as it takes.
+    A photo is called by its path below the given one, in a bucket by its key below the prefix. What
+    is there with the same bytes is skipped, so a run that was stopped goes on where it was. A photo
+    that cannot be read does not stop the rest. Without --url it uses the service that runs on the
+    data folder, or starts one for as long as it takes.
+
+    A bucket is reached with the STORAGE_PHOTOS_ variables or the usual AWS_ ones, as docs/s3.md
+    says. It is only read.
 
     Exit code 1: some photos could not be taken; they are listed with the reason.
     """
@@ -58,7 +72,7 @@ def index(
 
     choice = ServiceChoice(url, key, data_dir, models_dir, pack)
     try:
-        order = IndexOrder(tuple(paths), collection or None, force, checks)
+        order = IndexOrder(tuple(places), collection or None, force, checks, reread)
         report = run(index_photos(order, choice))
     except KeyboardInterrupt:
         note("Stopped. The same command goes on where it was.")

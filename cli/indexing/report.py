@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import out, print_json
-from cli.indexing.upload import Ending, Outcome
+from cli.indexing.tally import Ending, Tally
 
 _LISTED = 20
 """Lines of a list in a terminal; --json has them all."""
@@ -34,44 +34,15 @@ class IndexReport:
     """One run."""
 
     collection_id: str | None
-    outcomes: Sequence[Outcome]
+    tally: Tally
     passed_over: Mapping[str, int]
-    """Files that are no photos, by extension."""
+    """What is no photo, by extension."""
     seconds: float
     consistency: Consistency
 
     @property
-    def failed(self) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if outcome.ending is Ending.FAILED]
-
-    @property
-    def without_faces(self) -> list[str]:
-        return [
-            outcome.photo_id
-            for outcome in self.outcomes
-            if outcome.ending is not Ending.FAILED and not outcome.has_faces
-        ]
-
-    @property
-    def refused_whole(self) -> list[str]:
-        """Photos on which every face was too poor to be indexed."""
-        return [outcome.photo_id for outcome in self.outcomes if outcome.is_refused_whole]
-
-    @property
-    def faces_refused(self) -> int:
-        return sum(outcome.faces_refused for outcome in self.outcomes)
-
-    @property
-    def faces_marked(self) -> int:
-        return sum(outcome.faces_marked for outcome in self.outcomes)
-
-    @property
     def is_clean(self) -> bool:
-        return not self.failed and self.consistency.is_clean
-
-    def count(self, ending: Ending) -> int:
-        """How many photos ended so."""
-        return sum(outcome.ending is ending for outcome in self.outcomes)
+        return not self.tally.failed and self.consistency.is_clean
 
 
 def print_report(report: IndexReport, *, as_json: bool) -> None:
@@ -79,32 +50,30 @@ def print_report(report: IndexReport, *, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(report))
         return
-    console = out()
+    console, tally = out(), report.tally
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right")
-    indexed = report.count(Ending.INDEXED)
+    indexed = tally.count(Ending.INDEXED)
     rate = f" ({indexed / report.seconds:.1f} a second)" if indexed and report.seconds else ""
     table.add_row(f"[bold]{indexed}[/]", f"indexed{rate}")
-    table.add_row(f"[bold]{report.count(Ending.UNCHANGED)}[/]", "unchanged")
-    table.add_row(f"[bold]{len(report.without_faces)}[/]", "of them without faces")
-    if report.faces_refused:
-        whole = len(report.refused_whole)
+    table.add_row(f"[bold]{tally.count(Ending.UNCHANGED)}[/]", "unchanged")
+    table.add_row(f"[bold]{len(tally.without_faces)}[/]", "of them without faces")
+    if tally.faces_refused:
+        whole = len(tally.refused_whole)
         photos = f"; {whole} of the photos show no better one" if whole else ""
-        table.add_row(
-            f"[bold]{report.faces_refused}[/]", f"faces refused for their quality{photos}"
-        )
-    if report.faces_marked:
-        table.add_row(f"[bold]{report.faces_marked}[/]", "faces marked for their quality")
-    table.add_row(f"[bold]{len(report.failed)}[/]", "failed")
+        table.add_row(f"[bold]{tally.faces_refused}[/]", f"faces refused for their quality{photos}")
+    if tally.faces_marked:
+        table.add_row(f"[bold]{tally.faces_marked}[/]", "faces marked for their quality")
+    table.add_row(f"[bold]{len(tally.failed)}[/]", "failed")
     if report.passed_over:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.passed_over.items()))
         table.add_row(
             f"[bold]{sum(report.passed_over.values())}[/]", f"passed over, no photos ({kinds})"
         )
     console.print(table)
-    _print_list("Without faces", report.without_faces)
-    _print_list("With poor faces only: kept, and in no search", report.refused_whole)
-    _print_list("Failed", [f"{one.photo_id}: {one.reason}" for one in report.failed])
+    _print_list("Without faces", tally.without_faces)
+    _print_list("With poor faces only: kept, and in no search", tally.refused_whole)
+    _print_list("Failed", [f"{one.photo_id}: {one.reason}" for one in tally.failed])
     _print_list("Not in the base, or not as sent", list(report.consistency.missing))
     console.print(_verdict(report))
 
@@ -125,8 +94,7 @@ def _verdict(report: IndexReport) -> str:
     consistency = report.consistency
     if consistency.missing:
         return "\n[red]The base does not hold every photo: run the same command again.[/]"
-    there = len(report.outcomes) - len(report.failed)
-    held = f"every photo that could be taken is in the base once ({there})"
+    held = f"every photo that could be taken is in the base once ({report.tally.taken})"
     if consistency.problems is None:
         return f"\n[green]✓[/] {held}"
     if consistency.problems:
@@ -138,16 +106,17 @@ def _verdict(report: IndexReport) -> str:
 
 
 def _as_json(report: IndexReport) -> dict[str, object]:
+    tally = report.tally
     return {
         "collection_id": report.collection_id,
-        "photos": len(report.outcomes),
-        "indexed": report.count(Ending.INDEXED),
-        "unchanged": report.count(Ending.UNCHANGED),
-        "failed": [{"photo_id": one.photo_id, "reason": one.reason} for one in report.failed],
-        "without_faces": report.without_faces,
-        "faces_refused": report.faces_refused,
-        "faces_marked": report.faces_marked,
-        "refused_whole": report.refused_whole,
+        "photos": tally.photos,
+        "indexed": tally.count(Ending.INDEXED),
+        "unchanged": tally.count(Ending.UNCHANGED),
+        "failed": [{"photo_id": one.photo_id, "reason": one.reason} for one in tally.failed],
+        "without_faces": tally.without_faces,
+        "faces_refused": tally.faces_refused,
+        "faces_marked": tally.faces_marked,
+        "refused_whole": tally.refused_whole,
         "passed_over": dict(report.passed_over),
         "missing": list(report.consistency.missing),
         "check_problems": report.consistency.problems,

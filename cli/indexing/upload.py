@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from cli.errors import CommandError
-from cli.indexing.walk import FoundPhoto
-from cli.rest.answers import Enrolled, PhotoRow
+from cli.indexing.ledger import Listed
+from cli.indexing.patience import Patience
+from cli.indexing.reading import PatientReader
+from cli.indexing.source import FoundPhoto, NotAPhoto, UnreadablePhoto, Unusable
+from cli.indexing.tally import Ending, Outcome
+from cli.rest.answers import Enrolled
 from cli.rest.client import Refused, ServiceAway
 
 IN_FLIGHT = 8
-_LARGEST_BYTES = 256 * 1024 * 1024
-"""Nothing larger is even read; the service's own limit is far below."""
 _UNAUTHORISED = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _SLOW = frozenset({408, 502, 504})
 _SLOW_ATTEMPTS = 3
-DONE_STATUSES = frozenset({"indexed", "no_faces"})
 
-
-class Ending(StrEnum):
-    """How it went with one photo."""
-
-    INDEXED = "indexed"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one photo."""
-
-    photo_id: str
-    ending: Ending
-    has_faces: bool = True
-    reason: str = ""
-    """Why it failed."""
-    faces_refused: int = 0
-    """Faces too poor to be indexed, as the service is set. Only of a photo that was sent."""
-    faces_marked: int = 0
-    """Poor faces that were indexed all the same; likewise."""
-    is_refused_whole: bool = False
-    """Whether it shows faces, and all were refused."""
+Photos = AsyncIterator[FoundPhoto | Unusable]
 
 
 class ServiceGaveUp(CommandError):
@@ -63,56 +38,39 @@ class PhotoTaker(Protocol):
     ) -> Enrolled: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to go on when the service is busy or away."""
-
-    give_up_after_seconds: float = 60.0
-    """Without any progress on any photo."""
-    first_delay_seconds: float = 0.25
-    longest_delay_seconds: float = 8.0
-
-    def delay(self, attempt: int, asked_seconds: float | None, chance: float) -> float:
-        """Seconds until attempt number `attempt` + 1: what was asked for, and a doubling share.
-
-        chance: 0 to 1, anew each time, so that waiting workers do not come back together.
-        """
-        share = min(self.first_delay_seconds * 2.0**attempt, self.longest_delay_seconds)
-        return min(asked_seconds or 0.0, self.longest_delay_seconds) + share * (0.5 + chance)
-
-
 class Uploader:
-    """Sends photos to one collection. `known`: what the service has of it, by photo_id."""
+    """Sends photos to one collection. `listed`: what the service has of it, by photo_id."""
 
     def __init__(
         self,
         taker: PhotoTaker,
+        read: PatientReader,
         collection_id: str | None,
-        known: Mapping[str, PhotoRow],
+        listed: Callable[[str], Listed | None],
         *,
-        patience: Patience = Patience(),
+        patience: Patience = Patience(),  # noqa: B008  # frozen
         in_flight: int = IN_FLIGHT,
     ) -> None:
         self._taker = taker
+        self._read = read
         self._collection_id = collection_id
-        self._known = known
+        self._listed = listed
         self._patience = patience
         self._in_flight = in_flight
         self._last_progress = time.monotonic()
 
-    async def run(
-        self, photos: Sequence[FoundPhoto], on_outcome: Callable[[Outcome], None]
-    ) -> None:
-        """Send them all; `on_outcome` hears of each as it ends.
+    async def run(self, photos: Photos, on_outcome: Callable[[Outcome], None]) -> None:
+        """Send them all, taking the next one when there is a place; `on_outcome` hears of each.
 
-        Raises ServiceGaveUp, or Refused if the key may not do this: the rest is not sent.
+        Raises ServiceGaveUp, SourceGaveUp, or Refused if the key may not do this: the rest is not
+        sent.
         """
         self._last_progress = time.monotonic()
-        queue = iter(photos)
+        turn = asyncio.Lock()
         try:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(self._in_flight):
-                    workers.create_task(self._work(queue, on_outcome))
+                    workers.create_task(self._work(photos, turn, on_outcome))
         except ExceptionGroup as group:
             ours = [error for error in group.exceptions if isinstance(error, CommandError)]
             if len(ours) < len(group.exceptions):
@@ -120,25 +78,38 @@ class Uploader:
             raise ours[0] from None  # all workers end for the same reason; one of them says it
 
     async def _work(
-        self, queue: Iterator[FoundPhoto], on_outcome: Callable[[Outcome], None]
+        self, photos: Photos, turn: asyncio.Lock, on_outcome: Callable[[Outcome], None]
     ) -> None:
-        for photo in queue:
-            outcome = await self._send(photo)
+        while True:
+            async with turn:  # a generator takes one caller at a time
+                photo = await anext(photos, None)
+            if photo is None:
+                return
+            outcome = await self._outcome(photo)
             self._last_progress = time.monotonic()
-            on_outcome(outcome)
+            if outcome is not None:
+                on_outcome(outcome)
 
-    async def _send(self, photo: FoundPhoto) -> Outcome:
+    async def _outcome(self, photo: FoundPhoto | Unusable) -> Outcome | None:
+        """What came of it; None: it is no photo."""
+        if isinstance(photo, Unusable):
+            return Outcome(photo.place, Ending.FAILED, reason=photo.reason)
+        done = self._listed(photo.photo_id)
+        if done is not None and not done.is_done:
+            done = None
+        if done is not None and self._read.known_sha256(photo) == done.sha256:
+            return _unchanged(photo, done)
         try:
-            if photo.path.stat().st_size > _LARGEST_BYTES:
-                return _failed(photo, "the file is far too large for a photo")
-            image = await asyncio.to_thread(photo.path.read_bytes)
-        except OSError as error:
-            return _failed(photo, f"cannot be read: {error.strerror}")
-        row = self._known.get(photo.photo_id)
-        if row is not None and row.status in DONE_STATUSES:
-            digest = await asyncio.to_thread(lambda: hashlib.sha256(image).hexdigest())
-            if digest == row.sha256:
-                return Outcome(photo.photo_id, Ending.UNCHANGED, row.status != "no_faces")
+            content = await self._read(photo)
+        except UnreadablePhoto as error:
+            return _failed(photo, str(error))
+        except NotAPhoto:
+            return None
+        if done is not None and content.sha256 == done.sha256:
+            return _unchanged(photo, done)
+        return await self._sent(photo, content.data)
+
+    async def _sent(self, photo: FoundPhoto, image: bytes) -> Outcome:
         attempt = 0
         while True:
             try:
@@ -178,6 +149,10 @@ def _taken(photo: FoundPhoto, enrolled: Enrolled) -> Outcome:
         ),
         is_refused_whole=0 < len(enrolled.faces) == len(refused),
     )
+
+
+def _unchanged(photo: FoundPhoto, listed: Listed) -> Outcome:
+    return Outcome(photo.photo_id, Ending.UNCHANGED, has_faces=listed.status != "no_faces")
 
 
 def _failed(photo: FoundPhoto, reason: str) -> Outcome:

@@ -10,19 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.errors import UsageError
+from cli.indexing.source import FoundPhoto, Unusable
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_SNIFFED_BYTES = 12
+SNIFFED_BYTES = 12
 _MAX_ID_LENGTH = 128  # code points; API.md, identifiers
 _LISTED_CLASHES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FoundPhoto:
-    """A file to send."""
-
-    photo_id: str
-    path: Path
 
 
 @dataclass(slots=True)
@@ -31,8 +24,7 @@ class Found:
 
     photos: list[FoundPhoto] = field(default_factory=list)
     """By photo_id."""
-    unusable: list[tuple[Path, str]] = field(default_factory=list)
-    """Photos that cannot be sent, with the reason."""
+    unusable: list[Unusable] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     """Files that are no photos, by extension."""
 
@@ -54,9 +46,9 @@ def find_photos(paths: Sequence[Path]) -> Found:
                 continue
             photo_id = unicodedata.normalize("NFC", relative)
             if problem := id_problem(photo_id):
-                found.unusable.append((path, problem))
+                found.unusable.append(Unusable(str(path), problem))
             elif (other := by_id.setdefault(photo_id, path)) is path:
-                found.photos.append(FoundPhoto(photo_id, path))
+                found.photos.append(FoundPhoto(photo_id, str(path)))
             elif not other.samefile(path):
                 clashes.append(f"{other} and {path} (both {photo_id!r})")
     if clashes:
@@ -75,9 +67,14 @@ def is_photo(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            first = file.read(_SNIFFED_BYTES)
+            first = file.read(SNIFFED_BYTES)
     except OSError:
         return False  # not a photo by its name, and nobody may look
+    return begins_like_a_photo(first)
+
+
+def begins_like_a_photo(first: bytes) -> bool:
+    """Whether these first SNIFFED_BYTES are of a JPEG, PNG or WebP."""
     return first.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or (
         first[:4] == b"RIFF" and first[8:12] == b"WEBP"
     )

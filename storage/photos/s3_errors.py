@@ -33,6 +33,10 @@ class Bucket:
     name: str
     prefix: str
     endpoint: str
+    named_by: str = "STORAGE_PHOTOS_URL"
+    """Where a user wrote its name."""
+    rights: tuple[str, ...] = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")
+    """What the key must be allowed there."""
 
     def __str__(self) -> str:
         return "/".join(filter(None, (f"s3://{self.name}", self.prefix)))
@@ -84,7 +88,7 @@ def too_slow(bucket: Bucket, seconds: float, *, has_key: bool) -> PhotosUnavaila
 def _refusal(error: Exception, code: str, bucket: Bucket, doing: str) -> str:
     at = bucket.endpoint
     if code == "NoSuchBucket":
-        return f"there is no bucket {bucket.name} at {at}: make it, or correct STORAGE_PHOTOS_URL"
+        return f"there is no bucket {bucket.name} at {at}: make it, or correct {bucket.named_by}"
     if code == "InvalidAccessKeyId":
         return f"the access key is not known at {at}: correct {_KEYS}"
     if code == "SignatureDoesNotMatch":
@@ -96,7 +100,7 @@ def _refusal(error: Exception, code: str, bucket: Bucket, doing: str) -> str:
     if code == "AccessDenied" or _status_of(error) in _DENIED:
         return (
             f"the key may not {doing} {bucket} ({code or 'no reason given'}): allow it "
-            "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
+            f"{', '.join(bucket.rights[:-1])} and {bucket.rights[-1]}"
         )
     return ""
 

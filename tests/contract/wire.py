@@ -27,6 +27,8 @@ class Wire:
         self._cuts_left = 0
         self._is_silent = False
         self._busy_left = 0
+        self._cut_answers_after = 0
+        self._answer_cuts_left = 0
         self.faults = 0
         """Cuts made and 503s answered so far."""
         self.url = ""
@@ -53,6 +55,14 @@ class Wire:
 
         self._change(change)
 
+    def cut_answers(self, times: int, *, after_bytes: int) -> None:
+        """The next connections, as many, are reset once so much came back from the server."""
+
+        def change() -> None:
+            self._cut_answers_after, self._answer_cuts_left = after_bytes, times
+
+        self._change(change)
+
     def busy(self, times: int) -> None:
         """The next requests, as many, are answered with 503 SlowDown."""
 
@@ -74,6 +84,7 @@ class Wire:
 
         def change() -> None:
             self._cut_after, self._cuts_left, self._busy_left = None, 0, 0
+            self._answer_cuts_left = 0
             self._is_silent = False
 
         self._change(change)
@@ -132,9 +143,13 @@ class Wire:
         if self._cuts_left > 0:
             self._cuts_left -= 1
             limit = self._cut_after
+        answer_limit: int | None = None
+        if self._answer_cuts_left > 0:
+            self._answer_cuts_left -= 1
+            answer_limit = self._cut_answers_after
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers.add(to_server)
-        back = asyncio.create_task(_pump(from_server, writer))
+        back = asyncio.create_task(self._answer(from_server, writer, answer_limit))
         try:
             while piece := await reader.read(_PIECE if limit is None else min(limit, _PIECE)):
                 to_server.write(piece)
@@ -150,6 +165,20 @@ class Wire:
             to_server.transport.abort()
             await asyncio.gather(back, return_exceptions=True)
 
+    async def _answer(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, limit: int | None
+    ) -> None:
+        with suppress(ConnectionError):
+            while piece := await source.read(_PIECE if limit is None else min(limit, _PIECE)):
+                sink.write(piece)
+                await sink.drain()
+                if limit is not None:
+                    limit -= len(piece)
+                    if limit <= 0:
+                        self.faults += 1
+                        sink.transport.abort()
+                        return
+
     async def _end(self) -> None:
         assert self._server is not None
         self._server.close()
@@ -158,10 +187,3 @@ class Wire:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # aborted connections are closed in the next turn
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while piece := await source.read(_PIECE):
-            sink.write(piece)
-            await sink.drain()
