@@ -12,6 +12,7 @@ EdgeError
 ├── InvalidImage              invalid_image_format
 ├── ImageTooLarge             image_too_large
 ├── InferenceUnavailable      inference_unavailable
+│   └── InferenceTlsFault     the same, and /readyz says why
 ├── Overloaded                overloaded
 ├── DeadlineExceeded          deadline_exceeded
 └── StartRefused              stops the start with one line
@@ -88,6 +89,17 @@ class InferenceUnavailable(EdgeError):
     """Inference is away, restarting or does not answer."""
 
     retry_after_seconds = 1.0
+
+
+class InferenceTlsFault(InferenceUnavailable):
+    """Edge and inference do not come together over TLS.
+
+    The message names the target and is for the log; `why` names settings only and is for anybody.
+    """
+
+    def __init__(self, target: str, why: str) -> None:
+        super().__init__(f"{target}: {why}")
+        self.why = why
 
 
 class Overloaded(EdgeError):

@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import grpc
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.inference_errors import InferenceFault, raise_for_item
 from edge.inference_targets import CallPolicy, Metadata, Targets
+from edge.inference_tls import ChannelFiles
 from edge.use_cases.model import (
     Counting,
     Embed,
@@ -49,11 +49,14 @@ class GrpcFaceAnalyzer:
         self,
         targets: Sequence[str],
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        tls: ChannelFiles | None = None,
         policy: CallPolicy | None = None,
     ) -> None:
-        """`targets`: gRPC names such as "host:50051", "dns:///name:50051" or "unix:/path"."""
-        self._targets = Targets(targets, credentials, policy)
+        """`targets`: gRPC names such as "host:50051", "dns:///name:50051" or "unix:/path".
+
+        tls: None: plain connections. A Unix socket is always one.
+        """
+        self._targets = Targets(targets, tls, policy)
         self._model: Model | None = None
         self._info: pb.GetModelInfoResponse | None = None
 

@@ -15,8 +15,10 @@ import structlog
 from grpc_health.v1 import health_pb2
 
 from edge.deadline import current_request_id, current_traceparent, remaining_seconds
-from edge.errors import DeadlineExceeded, InferenceUnavailable, Overloaded
+from edge.errors import DeadlineExceeded, InferenceTlsFault, InferenceUnavailable, Overloaded
 from edge.inference_errors import translated
+from edge.inference_handshake import tls_fault
+from edge.inference_tls import ChannelFiles, is_local
 from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceStub
 
 if TYPE_CHECKING:
@@ -59,10 +61,14 @@ class Target:
 
     def __init__(self, address: str, channel: grpc.aio.Channel) -> None:
         self.address = address
-        self.channel = channel
-        self.stub: InferenceServiceAsyncStub = InferenceServiceStub(channel)
         self.rests_until = 0.0
         self.in_flight = 0
+        self.take(channel)
+
+    def take(self, channel: grpc.aio.Channel) -> None:
+        """Calls go over this channel from now on; those in flight end on the one before."""
+        self.channel = channel
+        self.stub: InferenceServiceAsyncStub = InferenceServiceStub(channel)
         self._check_health = channel.unary_unary(
             _HEALTH_CHECK,
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
@@ -91,16 +97,16 @@ class Targets:
     def __init__(
         self,
         addresses: Sequence[str],
-        credentials: grpc.ChannelCredentials | None = None,
+        tls: ChannelFiles | None = None,
         policy: CallPolicy | None = None,
     ) -> None:
         if not addresses:
             raise ValueError("at least one inference target is needed")
         self._policy = policy or CallPolicy()
-        self._targets = [
-            Target(address, _open_channel(address, credentials, self._policy))
-            for address in addresses
-        ]
+        self._tls = tls
+        self._credentials = None if tls is None else tls.latest()
+        self._targets = [Target(address, self._open_channel(address)) for address in addresses]
+        self._closing: dict[asyncio.Task[None], grpc.aio.Channel] = {}
         self._turn = 0
 
     async def call(self, invoke: Invoke[AnswerT]) -> AnswerT:
@@ -150,7 +156,7 @@ class Targets:
             *(target.is_serving(self._seconds_left()) for target in self._targets),
             return_exceptions=True,
         )
-        states = []
+        states, away = [], []
         for target, answer in zip(self._targets, answers, strict=True):
             match answer:
                 case True:
@@ -159,13 +165,44 @@ class Targets:
                     states.append(f"{target.address} is not serving")
                 case grpc.aio.AioRpcError():
                     states.append(f"{target.address}: {answer.code().name} {answer.details()}")
+                    away.append(target.address)
                 case _:
                     raise answer
+        self._renew()
+        await self._blame_tls(away)
         raise InferenceUnavailable("; ".join(states))
 
     async def close(self) -> None:
         """End every call and release the channels."""
-        await asyncio.gather(*(target.channel.close() for target in self._targets))
+        for task in self._closing:
+            task.cancel()
+        channels = [target.channel for target in self._targets] + list(self._closing.values())
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        await asyncio.gather(*(channel.close() for channel in channels))
+
+    def _renew(self) -> None:
+        """Open channels anew if the files of TLS were exchanged. To be called when one is away."""
+        if self._tls is None or (latest := self._tls.latest()) is self._credentials:
+            return
+        self._credentials = latest
+        for target in self._targets:
+            if not is_local(target.address):
+                before = target.channel
+                target.take(self._open_channel(target.address))
+                closing = asyncio.create_task(before.close(self._policy.timeout_seconds))
+                self._closing[closing] = before
+                closing.add_done_callback(self._closing.pop)
+        _log.info("channels_opened_anew")
+
+    async def _blame_tls(self, addresses: Sequence[str]) -> None:
+        """Raises InferenceTlsFault if TLS is what keeps one of these apart from the edge."""
+        tls = None if self._tls is None else self._tls.tls
+        faults = await asyncio.gather(
+            *(asyncio.to_thread(tls_fault, address, tls) for address in addresses)
+        )
+        for address, why in zip(addresses, faults, strict=True):
+            if why is not None:
+                raise InferenceTlsFault(address, why)
 
     def _next(self, tried: Sequence[Target]) -> Target:
         """Of those not tried yet, the awake ones first, and of these the least busy in turn."""
@@ -199,16 +236,23 @@ class Targets:
                     details=error.details(),
                 )
             target.rests_until = now + self._policy.rest_seconds
+            self._renew()
             return failure
         if isinstance(failure, Overloaded):
             return failure
         raise failure from error
 
+    def _open_channel(self, address: str) -> grpc.aio.Channel:
+        options = _options(self._policy)
+        if self._credentials is None or self._tls is None or is_local(address):
+            return grpc.aio.insecure_channel(address, options=options)
+        if self._tls.tls.server_name:
+            options.append(("grpc.ssl_target_name_override", self._tls.tls.server_name))
+        return grpc.aio.secure_channel(address, self._credentials, options=options)
 
-def _open_channel(
-    address: str, credentials: grpc.ChannelCredentials | None, policy: CallPolicy
-) -> grpc.aio.Channel:
-    options = [
+
+def _options(policy: CallPolicy) -> list[tuple[str, str | int]]:
+    return [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_send_message_length", policy.max_message_bytes),
         ("grpc.max_receive_message_length", policy.max_message_bytes),
@@ -222,9 +266,6 @@ def _open_channel(
         # … and 20 s for a connection that does not come about.
         ("grpc.min_reconnect_backoff_ms", 2_000),
     ]
-    if credentials is None:
-        return grpc.aio.insecure_channel(address, options=options)
-    return grpc.aio.secure_channel(address, credentials, options=options)
 
 
 def _metadata() -> Metadata:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from edge.backend import Backend, Phase, Services
-from edge.errors import EdgeError
+from edge.errors import EdgeError, InferenceTlsFault
 from edge.inference_errors import InferenceFault
 from edge.outages import Outages
 from edge.problems import REINDEX
@@ -92,6 +92,9 @@ class Readiness:
             silent = f"no answer within {self._timeout_seconds:g} s"
             self._outages.away(name, "not ready", dependency=name, cause=silent)
             return DependencyAnswer(state="unavailable", detail=silent)
+        except InferenceTlsFault as error:
+            self._outages.away(name, "not ready", dependency=name, cause=str(error))
+            return DependencyAnswer(state="unavailable", detail=error.why)
         except (EdgeError, StorageError, InferenceFault) as error:
             # A driver's own words may name hosts and paths: they are for the log.
             self._outages.away(name, "not ready", dependency=name, cause=str(error))

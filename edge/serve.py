@@ -5,18 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 
 import structlog
 
 from edge.app import create_app
 from edge.backend import Backend, Services
 from edge.background import background
-from edge.errors import DeadlineExceeded, InferenceUnavailable, Overloaded, StartRefused
+from edge.errors import (
+    DeadlineExceeded,
+    InferenceTlsFault,
+    InferenceUnavailable,
+    Overloaded,
+    StartRefused,
+)
 from edge.garbage import all_here_stays
 from edge.http_server import address_of, listen, serving
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
+from edge.inference_tls import channel_files
 from edge.outages import Outages
 from edge.problems import REINDEX
 from edge.services import build_services
@@ -61,7 +73,8 @@ async def serve(
         if worker is not None:
             await stack.enter_async_context(_stopping_with_parent(worker, stop))
         # What is entered first is left last: stores and inference outlive the last request.
-        faces = GrpcFaceAnalyzer(settings.targets)
+        tls = channel_files(settings)
+        faces = GrpcFaceAnalyzer(settings.targets, tls=tls)
         stack.push_async_callback(faces.close)
         opened = await stack.enter_async_context(AsyncExitStack())
         drain_seconds = settings.max_timeout_seconds + _DRAIN_SLACK_SECONDS
@@ -175,13 +188,24 @@ async def _tell_filling(stores: Stores, backend: Backend) -> None:
         await asyncio.sleep(_TELL_SECONDS)
 
 
+async def _why_away(faces: FaceAnalyzer, error: Exception) -> str:
+    """In plain words, where TLS keeps edge and inference apart: gRPC's own are "Socket closed"."""
+    with suppress(TimeoutError, InferenceFault, *_AWAY):
+        try:
+            async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
+                await faces.ping()
+        except InferenceTlsFault as fault:
+            return str(fault)
+    return str(error) or type(error).__name__
+
+
 async def _check_pack(faces: FaceAnalyzer, services: Services) -> None:
     try:
         async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
             model = await faces.model()
     except (TimeoutError, InferenceFault, *_AWAY) as error:
         # It may come later; requests check for themselves, and /readyz says so.
-        _log.warning("inference_away", cause=str(error) or type(error).__name__)
+        _log.warning("inference_away", cause=await _why_away(faces, error))
         return
     try:
         await services.spaces.check(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -56,6 +57,21 @@ class EdgeSettings(BaseSettings):
     inference_targets: str = Field(
         default="127.0.0.1:50051",
         description="Inference servers, comma separated: `host:port` or `unix:/path`.",
+    )
+    inference_tls_ca: Path | None = Field(
+        default=None,
+        description="PEM certificates: speak TLS to inference, and only to servers whose "
+        "certificate one of these signed; Unix sockets stay plain. docs/tls.md has the steps.",
+    )
+    inference_tls_cert: Path | None = Field(
+        default=None, description="PEM certificate chain that the edge shows to inference (mTLS)."
+    )
+    inference_tls_key: Path | None = Field(
+        default=None, description="PEM private key of inference_tls_cert, without a passphrase."
+    )
+    inference_tls_server_name: str = Field(
+        default="",
+        description="Name in the certificates of inference; empty: the host of each target.",
     )
     score_threshold: float = Field(
         default=0.5,
@@ -178,7 +194,21 @@ class EdgeSettings(BaseSettings):
             )
         if not self.targets:
             raise ValueError("EDGE_INFERENCE_TARGETS names no server; give at least one host:port")
+        self._agree_on_tls()
         return self
+
+    def _agree_on_tls(self) -> None:
+        if (self.inference_tls_cert is None) != (self.inference_tls_key is None):
+            raise ValueError(
+                "EDGE_INFERENCE_TLS_CERT and EDGE_INFERENCE_TLS_KEY belong together: set both"
+            )
+        if self.inference_tls_ca is not None:
+            return
+        if self.inference_tls_cert is not None or self.inference_tls_server_name:
+            raise ValueError(
+                "EDGE_INFERENCE_TLS_CERT and EDGE_INFERENCE_TLS_SERVER_NAME need "
+                "EDGE_INFERENCE_TLS_CA, without which the edge speaks no TLS"
+            )
 
 
 def load_settings(**flags: object) -> EdgeSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from facesearch.inference.v1.inference_pb2_grpc import add_InferenceServiceServi
 from inference.errors import StartError
 from inference.servicer import InferenceService
 from inference.settings import Settings
+from inference.tls import server_credentials
 
 SERVICE: str = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name
 MIN_PING_SECONDS = 5
@@ -43,13 +43,14 @@ async def listening(
     if settings.reflection:
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-    credentials = _credentials(settings)
+    credentials = server_credentials(settings)
     _check_free(settings.host, settings.port)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = _bind(server, f"{host}:{settings.port}", credentials)
     if settings.unix_socket:
         _check_folder(Path(settings.unix_socket))
-        _bind(server, f"unix:{settings.unix_socket}", credentials)
+        # Its file keeps others out, and no certificate could name it.
+        _bind(server, f"unix:{settings.unix_socket}", None)
     await server.start()
     try:
         yield server, port
@@ -88,26 +89,3 @@ def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredent
         raise StartError(
             f"cannot listen on {address}; set another INFERENCE_PORT or INFERENCE_UNIX_SOCKET"
         ) from error
-
-
-def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    try:
-        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-        client_ca = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
-        # gRPC would only say that it cannot listen.
-        trial = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        trial.load_cert_chain(settings.tls_cert, settings.tls_key)
-        if settings.tls_client_ca is not None:
-            trial.load_verify_locations(settings.tls_client_ca)
-    except ssl.SSLError as error:
-        raise StartError(
-            "INFERENCE_TLS_CERT, _KEY and _CLIENT_CA must be PEM files, and the key that of the "
-            f"certificate ({error.reason or error.strerror})"
-        ) from error
-    except OSError as error:
-        raise StartError(f"cannot read {error.filename}: {error.strerror}") from error
-    return grpc.ssl_server_credentials(
-        [pair], root_certificates=client_ca, require_client_auth=client_ca is not None
-    )

@@ -206,8 +206,14 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         default="json", description="json: one object a line; console: for reading in a terminal."
     )
-    tls_cert: Path | None = Field(default=None, description="PEM certificate chain: serve TLS.")
-    tls_key: Path | None = Field(default=None, description="PEM private key of tls_cert.")
+    tls_cert: Path | None = Field(
+        default=None,
+        description="PEM certificate chain: serve TLS on the port; a Unix socket stays plain. "
+        "docs/tls.md has the steps.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM private key of tls_cert, without a passphrase."
+    )
     tls_client_ca: Path | None = Field(
         default=None,
         description="PEM certificates: demand a client certificate signed by one (mTLS).",

@@ -140,7 +140,11 @@ def failed_item(code: grpc.StatusCode, reason: str) -> pb.ImageResult:
 
 @asynccontextmanager
 async def serving(
-    service: ScriptedInference, address: str = "", *, is_serving: bool = True
+    service: ScriptedInference,
+    address: str = "",
+    *,
+    is_serving: bool = True,
+    credentials: grpc.ServerCredentials | None = None,
 ) -> AsyncIterator[health.aio.HealthServicer]:
     """The service behind a port (its own again, if it had one) or a Unix socket; its health."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
@@ -149,7 +153,12 @@ async def serving(
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     serving = health_pb2.HealthCheckResponse.SERVING
     await status.set(SERVICE, serving if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING)
-    port = server.add_insecure_port(address or service.target)
+    place = address or service.target
+    port = (
+        server.add_insecure_port(place)
+        if credentials is None
+        else server.add_secure_port(place, credentials)
+    )
     service.port = service.port or port
     await server.start()
     try:

@@ -54,6 +54,8 @@ def test_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("EDGE_SEARCH_FACES", "some", ["EDGE_SEARCH_FACES", "prominent"]),
         ("EDGE_DEFAULT_TIMEOUT_SECONDS", "60", ["EDGE_MAX_TIMEOUT_SECONDS"]),
         ("EDGE_INFERENCE_TARGETS", " , ", ["EDGE_INFERENCE_TARGETS"]),
+        ("EDGE_INFERENCE_TLS_KEY", "edge.key", ["EDGE_INFERENCE_TLS_CERT", "belong together"]),
+        ("EDGE_INFERENCE_TLS_SERVER_NAME", "x", ["need EDGE_INFERENCE_TLS_CA"]),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_in_one_line(
