@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from cli import check, demo, edge, evaluate, index, inference, keys, models, search, up
+from cli import (
+    backup,
+    check,
+    demo,
+    edge,
+    evaluate,
+    index,
+    inference,
+    keys,
+    models,
+    restore,
+    search,
+    up,
+)
 from cli.console import print_error
 from cli.errors import CommandError, ExitCode
 from cli.help import examples, unwrap
@@ -64,6 +77,8 @@ app.command("up", rich_help_panel=SERVICE, epilog=up.EXAMPLES)(up.up)
 app.command("inference", rich_help_panel=SERVICE, epilog=inference.EXAMPLES)(inference.inference)
 app.command("edge", rich_help_panel=SERVICE, epilog=edge.EXAMPLES)(edge.edge)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
+app.command("backup", rich_help_panel=SERVICE, epilog=backup.EXAMPLES)(backup.backup)
+app.command("restore", rich_help_panel=SERVICE, epilog=restore.EXAMPLES)(restore.restore)
 app.command("index", rich_help_panel=PHOTOS, epilog=index.EXAMPLES)(index.index)
 app.command("search", rich_help_panel=PHOTOS, epilog=search.EXAMPLES)(search.search)
 app.command("check", rich_help_panel=PHOTOS, epilog=check.EXAMPLES)(check.check)

@@ -13,6 +13,7 @@ from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
 from edge.jobs import JobHandler, JobWorker, Progress
 from edge.services import lease_owner
+from edge.use_cases.backup_vectors import VECTORS_JOB, BackUpVectors
 from edge.use_cases.check import CheckBase
 from edge.use_cases.missing_vectors import MissingVectors
 from storage.errors import StorageError
@@ -31,7 +32,10 @@ async def background(services: Services) -> AsyncIterator[None]:
     """Runs them while the block runs."""
     worker = JobWorker(
         services.stores.records,
-        {CHECK_JOB: _check_job(services)},
+        {
+            CHECK_JOB: _check_job(services),
+            VECTORS_JOB: BackUpVectors(services.stores.vectors),
+        },
         owner=lease_owner(services.stores),
     )
     tasks = [

@@ -23,6 +23,8 @@ COMMANDS = [
     "keys create",
     "keys list",
     "keys revoke",
+    "backup",
+    "restore",
     "index",
     "search",
     "check",
@@ -100,6 +102,12 @@ def test_help_has_examples(facesearch: Facesearch, command: str) -> None:
         (["search", __file__, "--url", "nonsense", "--key", "k"], "nonsense"),
         (["keys", "list", "--data-dir", "/proc/nowhere"], "there is no base in /proc/nowhere"),
         (["check", "--data-dir", "/proc/nowhere"], "there is no base in /proc/nowhere"),
+        (
+            ["backup", "/proc/nowhere/b", "--data-dir", "/proc/nowhere"],
+            "there is no base in /proc/nowhere",
+        ),
+        (["restore", "/proc/nowhere"], "there is no folder /proc/nowhere"),
+        (["restore", str(Path(__file__).parent)], "manifest.json is missing"),
         (["keys", "create", "x", "--scopes", "all"], "'all' are no scopes"),
         (["models", "info", "no-such-pack"], "no pack 'no-such-pack'"),
         (

@@ -1,0 +1,1 @@
+"""A base into a folder and back: `facesearch backup` and `facesearch restore`."""
