@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge.audited import AuditedAddFace, AuditedDetect, AuditedEnrol, AuditedRemove
 from edge.keys import KeyRing
 from edge.use_cases.add_face import AddFace
 from edge.use_cases.detect import DetectFaces
@@ -29,10 +30,10 @@ class Services:
     spaces: Spaces
     keys: KeyRing
     search: SearchPhotos
-    enrol: EnrolPhoto
-    detect: DetectFaces
-    add_face: AddFace
-    remove: RemovePhotos
+    enrol: EnrolPhoto | AuditedEnrol
+    detect: DetectFaces | AuditedDetect
+    add_face: AddFace | AuditedAddFace
+    remove: RemovePhotos | AuditedRemove
     read: ReadPhotos
 
 

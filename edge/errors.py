@@ -15,6 +15,7 @@ EdgeError
 │   └── InferenceTlsFault     the same, and /readyz says why
 ├── Overloaded                overloaded
 ├── DeadlineExceeded          deadline_exceeded
+├── AuditUnavailable          audit_unavailable
 └── StartRefused              stops the start with one line
 
 Errors of the stores (storage.errors) pass through as they are.
@@ -112,6 +113,10 @@ class Overloaded(EdgeError):
 
 class DeadlineExceeded(EdgeError):
     """The request's own deadline passed."""
+
+
+class AuditUnavailable(EdgeError):
+    """The audit log cannot be written, so nothing may be written or removed."""
 
 
 class StartRefused(EdgeError):

@@ -139,7 +139,9 @@ def _schema_of(parameter: Described) -> JsonSchema:
 
 def problems_of(*codes: str) -> dict[int | str, dict[str, object]]:
     """The error answers of an operation, by status: these codes and those of every operation."""
-    return _by_status([*_EVERYWHERE, *codes])
+    # Whatever writes or removes may find the store full, and nothing else does.
+    of_writes = ("audit_unavailable",) if "storage_full" in codes else ()
+    return _by_status([*_EVERYWHERE, *codes, *of_writes])
 
 
 def open_problems_of(*codes: str) -> dict[int | str, dict[str, object]]:

@@ -79,6 +79,17 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (edge.Overloaded, Kind(429, "overloaded", "Too many requests at once", is_temporary=True)),
     (edge.DeadlineExceeded, Kind(504, "deadline_exceeded", "The deadline of the request passed")),
     (
+        edge.AuditUnavailable,
+        Kind(
+            503,
+            "audit_unavailable",
+            "The audit log cannot be written",
+            "Nothing is written or removed while the audit log cannot tell of it; nothing of this "
+            "request was done. Send it again once the operator has made room for the log.",
+            is_temporary=True,
+        ),
+    ),
+    (
         storage.VectorsUnavailable,
         Kind(
             503,

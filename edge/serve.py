@@ -15,6 +15,7 @@ from contextlib import (
 import structlog
 
 from edge.app import create_app
+from edge.audit import open_audit_log
 from edge.backend import Backend, Services
 from edge.background import background
 from edge.errors import (
@@ -31,7 +32,7 @@ from edge.inference_errors import InferenceFault
 from edge.inference_tls import channel_files
 from edge.outages import Outages
 from edge.problems import REINDEX
-from edge.services import build_services
+from edge.services import audited, build_services
 from edge.settings import EdgeSettings
 from edge.stopping import stop_signal, unless
 from edge.use_cases.model import FaceAnalyzer
@@ -73,6 +74,9 @@ async def serve(
         if worker is not None:
             await stack.enter_async_context(_stopping_with_parent(worker, stop))
         # What is entered first is left last: stores and inference outlive the last request.
+        audit = open_audit_log(settings.audit_log)
+        if audit is not None:
+            stack.push_async_callback(audit.close)
         tls = channel_files(settings)
         faces = GrpcFaceAnalyzer(settings.targets, tls=tls)
         stack.push_async_callback(faces.close)
@@ -89,7 +93,7 @@ async def serve(
             stores = await _stores(opener, storage, opened, backend, outages)
             services = build_services(settings, stores, faces)
             await _check(services, backend, outages)
-            return services
+            return services if audit is None else audited(services, audit)
 
         services = await unless(stop, prepare())
         if services is not None:

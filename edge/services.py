@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from edge.audit import AuditLog
+from edge.audited import AuditedAddFace, AuditedDetect, AuditedEnrol, AuditedRemove
 from edge.backend import Services
 from edge.keys import KeyRing
 from edge.settings import EdgeSettings
@@ -67,4 +71,15 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
         ),
         remove=RemovePhotos(records, sweep),
         read=ReadPhotos(records, photos),
+    )
+
+
+def audited(services: Services, audit: AuditLog) -> Services:
+    """The same services; what writes or removes is told, and refused where it cannot be."""
+    return dataclasses.replace(
+        services,
+        enrol=AuditedEnrol(services.enrol, audit),
+        detect=AuditedDetect(services.detect, audit),
+        add_face=AuditedAddFace(services.add_face, audit),
+        remove=AuditedRemove(services.remove, audit),
     )

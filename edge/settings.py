@@ -156,6 +156,11 @@ class EdgeSettings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         default="json", description="One JSON object a line, or columns for a terminal."
     )
+    audit_log: str = Field(
+        default="",
+        description="Where each write and each removal is told in a line: the absolute path of a "
+        "file, or stdout. Empty: nowhere. docs/audit.md says what is in it.",
+    )
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -171,6 +176,14 @@ class EdgeSettings(BaseSettings):
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value() else None
+
+    @field_validator("audit_log", mode="after")
+    @classmethod
+    def _is_log(cls, value: str) -> str:
+        # Commands write to it, too, wherever they are run.
+        if value in {"", "stdout"} or value.startswith("/"):
+            return value
+        raise ValueError("must be the absolute path of a file, or stdout")
 
     @field_validator("workers", mode="before")
     @classmethod

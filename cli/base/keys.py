@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cli.base.audit import CommandAudit, command_audit
 from cli.base.records import records_of
-from cli.errors import UsageError
+from cli.errors import CommandError, UsageError
 from edge.keys import Scope, digest_of
 from storage.errors import AlreadyExists
 from storage.records.model import ApiKey
@@ -17,6 +18,7 @@ from storage.records.port import RecordStore
 FIRST_KEY = "default"
 _SECRET_BYTES = 32
 _ALL_SCOPES = frozenset(Scope)
+_UNTOLD = "EDGE_AUDIT_LOG cannot be written: {}"
 
 
 async def create_key(
@@ -24,10 +26,12 @@ async def create_key(
 ) -> str:
     """Make a key and store its digest; the key itself, which is kept nowhere.
 
-    Raises UsageError if an unrevoked key has the name.
+    Raises UsageError if an unrevoked key has the name, CommandError if the audit log cannot be
+    written: there is no key then.
     """
-    async with records_of(data_dir, is_made=True) as records:
-        return await _add(records, name, scopes, collections)
+    with command_audit() as audit:
+        async with records_of(data_dir, is_made=True) as records:
+            return await _add(records, audit, name, scopes, collections)
 
 
 async def stored_keys(data_dir: Path) -> Sequence[ApiKey]:
@@ -37,21 +41,38 @@ async def stored_keys(data_dir: Path) -> Sequence[ApiKey]:
 
 
 async def revoke_key(data_dir: Path, name: str) -> bool:
-    """Revoke the key of that name; False if there is none."""
-    async with records_of(data_dir) as records:
-        return await records.revoke_key(name)
+    """Revoke the key of that name; False if there is none.
+
+    Raises CommandError if the audit log cannot be written; the key is revoked all the same.
+    """
+    with command_audit() as audit:
+        async with records_of(data_dir) as records:
+            is_revoked = await records.revoke_key(name)
+        if is_revoked:
+            try:
+                audit.note("revoke_key", name=name)
+            except OSError as error:
+                raise CommandError(
+                    f"the key {name!r} is revoked, but " + _UNTOLD.format(error)
+                ) from error
+        return is_revoked
 
 
 async def first_key(data_dir: Path) -> str | None:
-    """The first key of a base that has none; None if there is one already."""
-    async with records_of(data_dir, is_made=True) as records:
-        if any(key.revoked_at is None for key in await records.keys()):
-            return None
-        return await _add(records, FIRST_KEY, _ALL_SCOPES, None)
+    """The first key of a base that has none; None if there is one already. Raises as create_key."""
+    with command_audit() as audit:
+        async with records_of(data_dir, is_made=True) as records:
+            if any(key.revoked_at is None for key in await records.keys()):
+                return None
+            return await _add(records, audit, FIRST_KEY, _ALL_SCOPES, None)
 
 
 async def _add(
-    records: RecordStore, name: str, scopes: frozenset[str], collections: frozenset[str] | None
+    records: RecordStore,
+    audit: CommandAudit,
+    name: str,
+    scopes: frozenset[str],
+    collections: frozenset[str] | None,
 ) -> str:
     key = "fs_" + secrets.token_urlsafe(_SECRET_BYTES)
     try:
@@ -68,4 +89,10 @@ async def _add(
         raise UsageError(
             f"there is a key {name!r} already", "choose another name, or revoke that one first"
         ) from None
+    within = {} if collections is None else {"collections": ",".join(sorted(collections))}
+    try:
+        audit.note("create_key", name=name, scopes=",".join(sorted(scopes)), **within)
+    except OSError as error:
+        await records.revoke_key(name)
+        raise CommandError("no key was made: " + _UNTOLD.format(error)) from error
     return key

@@ -56,6 +56,7 @@ def test_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("EDGE_INFERENCE_TARGETS", " , ", ["EDGE_INFERENCE_TARGETS"]),
         ("EDGE_INFERENCE_TLS_KEY", "edge.key", ["EDGE_INFERENCE_TLS_CERT", "belong together"]),
         ("EDGE_INFERENCE_TLS_SERVER_NAME", "x", ["need EDGE_INFERENCE_TLS_CA"]),
+        ("EDGE_AUDIT_LOG", "audit", ["EDGE_AUDIT_LOG: must be the absolute path of a file"]),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_in_one_line(
