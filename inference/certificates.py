@@ -6,6 +6,8 @@ in `edge` and in `inference`: the two packages share nothing, so that either run
 
 from __future__ import annotations
 
+import base64
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,13 @@ _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 here, so that the message can tell them."""
 _FLIGHTS = 10
 """More than any handshake takes."""
+_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(.+?)-----END", re.DOTALL)
+_UNKNOWN_TO_GRPC = {
+    "Ed25519": bytes.fromhex("06032b6570"),
+    "Ed448": bytes.fromhex("06032b6571"),
+    "EC P-521": bytes.fromhex("06052b81040023"),
+}
+"""Kinds of keys that OpenSSL takes and gRPC (BoringSSL) does not sign with; their OIDs in DER."""
 _MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"})
 
 
@@ -73,14 +82,15 @@ def read_identity(certificate: PemFile, key: PemFile, side: Side) -> Identity:
     """The certificate and the key that somebody shows on this side of a connection.
 
     Raises CertificateFault for files that cannot be read, are not PEM or do not belong together,
-    for a key with a passphrase, and for a certificate that has expired, is not valid yet or may not
-    be used on this side.
+    for a key with a passphrase or of a kind that gRPC does not take, and for a certificate that has
+    expired, is not valid yet or may not be used on this side.
     """
     chain, secret = certificate.read(), key.read()
     _load_certificates(certificate)
     if b"PRIVATE KEY-----" not in secret:
         raise key.fault("holds no private key in PEM form")
     start, expires = _validity(certificate, key, side)
+    _check_kind(key, secret)
     if (chain, secret) != (certificate.read(), key.read()):
         raise certificate.fault("was exchanged while it was read")
     _check_dates(certificate, [(start, expires)])
@@ -97,6 +107,14 @@ def read_authorities(file: PemFile) -> bytes:
     stated = _load_certificates(file).get_ca_certs()
     _check_dates(file, [_dates(authority) for authority in stated])
     return authorities
+
+
+def _check_kind(key: PemFile, secret: bytes) -> None:
+    found = _PRIVATE_KEY.search(secret)
+    der = b"" if found is None else base64.b64decode(found[1])
+    for kind, oid in _UNKNOWN_TO_GRPC.items():
+        if oid in der:
+            raise key.fault(f"is of a kind that gRPC does not take ({kind}): use RSA, or EC P-256")
 
 
 def _load_certificates(file: PemFile) -> ssl.SSLContext:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -28,6 +28,8 @@ LOCAL = ("localhost", "127.0.0.1")
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 DAY = timedelta(days=1)
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ class Authority:
         days: int = 2,
         usages: Sequence[x509.ObjectIdentifier] = (SERVER, CLIENT),
         passphrase: str = "",
+        key: PrivateKey | None = None,
     ) -> Issued:
         """`name.pem` and `name.key`; what was there is exchanged, the key first."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_named(name), self._name, key.public_key(), start, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -108,7 +111,7 @@ def _named(name: str) -> x509.Name:
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
+    key: PublicKey,
     start: timedelta,
     days: int,
 ) -> x509.CertificateBuilder:

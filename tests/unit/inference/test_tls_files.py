@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 import edge.certificates
 import inference.certificates
@@ -16,7 +17,7 @@ from inference.certificates import (
     read_authorities,
     read_identity,
 )
-from tests.certificates import CLIENT, DAY, SERVER, Authority, Issued
+from tests.certificates import CLIENT, DAY, SERVER, Authority, Issued, PrivateKey
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,31 @@ def test_a_key_with_a_passphrase_asks_nobody_at_the_terminal(
     locked = authority.issue(tmp_path, "locked", passphrase="open sesame")
     said = fault_of(locked.certificate, locked.key)
     assert said.startswith(f"KEY={locked.key}: has a passphrase")
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        (ed25519.Ed25519PrivateKey.generate(), "Ed25519"),
+        (ec.generate_private_key(ec.SECP521R1()), "EC P-521"),
+    ],
+)
+def test_a_key_that_grpc_could_not_sign_with(
+    authority: Authority, tmp_path: Path, key: PrivateKey, kind: str
+) -> None:
+    issued = authority.issue(tmp_path, "modern", key=key)
+    said = f"is of a kind that gRPC does not take ({kind})"
+    assert said in fault_of(issued.certificate, issued.key)
+
+
+def test_rsa_and_other_curves_are_taken(authority: Authority, tmp_path: Path) -> None:
+    keys: list[PrivateKey] = [
+        rsa.generate_private_key(65537, 2048),
+        ec.generate_private_key(ec.SECP384R1()),
+    ]
+    for number, key in enumerate(keys):
+        issued = authority.issue(tmp_path, f"good-{number}", key=key)
+        read_identity(named("CERT", issued.certificate), named("KEY", issued.key), Side.SERVER)
 
 
 @pytest.mark.parametrize("side", list(Side))
