@@ -18,8 +18,10 @@ from cli import (
     inference,
     keys,
     models,
+    reindex,
     restore,
     search,
+    spaces,
     up,
 )
 from cli.console import print_error
@@ -82,6 +84,8 @@ app.command("restore", rich_help_panel=SERVICE, epilog=restore.EXAMPLES)(restore
 app.command("index", rich_help_panel=PHOTOS, epilog=index.EXAMPLES)(index.index)
 app.command("search", rich_help_panel=PHOTOS, epilog=search.EXAMPLES)(search.search)
 app.command("check", rich_help_panel=PHOTOS, epilog=check.EXAMPLES)(check.check)
+app.command("reindex", rich_help_panel=MODELS, epilog=reindex.EXAMPLES)(reindex.reindex)
+app.add_typer(spaces.app, name="spaces", rich_help_panel=MODELS)
 app.command("demo", rich_help_panel=PHOTOS, epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(models.app, name="models", rich_help_panel=MODELS)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=MODELS)

@@ -16,6 +16,7 @@ from edge.use_cases.remove import RemovePhotos
 from edge.use_cases.search import SearchPhotos
 from edge.use_cases.spaces import Spaces
 from edge.use_cases.sweep import Sweep
+from edge.use_cases.two_packs import Connect, TwoPacks
 from storage.errors import RecordsUnavailable
 from storage.open import Stores
 
@@ -25,6 +26,8 @@ class Services:
     """Everything the routes call."""
 
     faces: FaceAnalyzer
+    packs: TwoPacks
+    connect: Connect
     stores: Stores
     sweep: Sweep
     spaces: Spaces

@@ -12,6 +12,7 @@ from edge.backend import Services
 from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
 from edge.jobs import JobHandler, JobWorker, Progress
+from edge.pack_change import pack_change_jobs, watch_packs
 from edge.services import lease_owner
 from edge.use_cases.backup_vectors import VECTORS_JOB, BackUpVectors
 from edge.use_cases.check import CheckBase
@@ -35,6 +36,7 @@ async def background(services: Services) -> AsyncIterator[None]:
         {
             CHECK_JOB: _check_job(services),
             VECTORS_JOB: BackUpVectors(services.stores.vectors),
+            **pack_change_jobs(services),
         },
         owner=lease_owner(services.stores),
     )
@@ -42,6 +44,7 @@ async def background(services: Services) -> AsyncIterator[None]:
         asyncio.create_task(services.sweep.run(), name="sweep"),
         asyncio.create_task(worker.run(), name="jobs"),
         asyncio.create_task(restore_vectors(services), name="restore vectors"),
+        asyncio.create_task(watch_packs(services), name="watch packs"),
     ]
     try:
         yield

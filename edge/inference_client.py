@@ -117,8 +117,8 @@ class GrpcFaceAnalyzer:
         model = self._note(response.model)
         return _vector(result.embedding, model.dim), model
 
-    async def model(self) -> Model:
-        if self._model is None:
+    async def model(self, *, is_asked_anew: bool = False) -> Model:
+        if is_asked_anew or self._model is None:
             await self._refresh()
         if self._model is None:
             raise InferenceFault("inference does not say which model it runs")

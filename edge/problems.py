@@ -178,8 +178,8 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 )
 
 REINDEX = (
-    "Start inference with the pack that made the base (--pack NAME), or index the photos again "
-    "into a new data folder (facesearch index PATH --data-dir NEW)."
+    "Start inference with the pack that made the base (--pack NAME). To change the base to the "
+    "other pack, run `facesearch reindex` while the service runs with its own."
 )
 
 

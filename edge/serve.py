@@ -79,6 +79,10 @@ async def serve(
             stack.push_async_callback(audit.close)
         tls = channel_files(settings)
         faces = GrpcFaceAnalyzer(settings.targets, tls=tls)
+
+        def connect(target: str) -> GrpcFaceAnalyzer:
+            return GrpcFaceAnalyzer([target], tls=tls)
+
         stack.push_async_callback(faces.close)
         opened = await stack.enter_async_context(AsyncExitStack())
         drain_seconds = settings.max_timeout_seconds + _DRAIN_SLACK_SECONDS
@@ -91,7 +95,7 @@ async def serve(
         async def prepare() -> Services:
             outages = Outages(_log)
             stores = await _stores(opener, storage, opened, backend, outages)
-            services = build_services(settings, stores, faces)
+            services = build_services(settings, stores, faces, connect)
             await _check(services, backend, outages)
             return services if audit is None else audited(services, audit)
 

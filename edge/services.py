@@ -17,8 +17,10 @@ from edge.use_cases.model import FaceAnalyzer
 from edge.use_cases.read import ReadPhotos
 from edge.use_cases.remove import RemovePhotos
 from edge.use_cases.search import SearchPhotos, SearchSettings
+from edge.use_cases.second_space import SecondSpace
 from edge.use_cases.spaces import Spaces
 from edge.use_cases.sweep import Sweep, SweepSettings
+from edge.use_cases.two_packs import Connect, TwoPacks
 from storage.open import Stores
 
 
@@ -31,11 +33,15 @@ def lease_owner(stores: Stores) -> str | None:
     return "the only edge" if stores.are_exclusive else None
 
 
-def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) -> Services:
-    """Everything the routes call."""
-    faces = TimedFaces(faces)
+def build_services(
+    settings: EdgeSettings, stores: Stores, first: FaceAnalyzer, connect: Connect
+) -> Services:
+    """Everything the routes call. `connect`: to an inference server that the records name."""
     vectors, records, photos = stores.vectors, stores.records, stores.photos
     spaces = Spaces(vectors, records)
+    packs = TwoPacks(first, connect, spaces)
+    faces = TimedFaces(packs)
+    second = SecondSpace(packs, vectors, spaces)
     quality = settings.quality_rule
     sweep = Sweep(
         records,
@@ -51,6 +57,8 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
     api_key = None if settings.api_key is None else settings.api_key.get_secret_value()
     return Services(
         faces=faces,
+        packs=packs,
+        connect=connect,
         stores=stores,
         sweep=sweep,
         spaces=spaces,
@@ -63,11 +71,25 @@ def build_services(settings: EdgeSettings, stores: Stores, faces: FaceAnalyzer) 
             spaces=spaces,
         ),
         enrol=EnrolPhoto(
-            faces, vectors, records, photos, quality=quality, sweep=sweep, spaces=spaces
+            faces,
+            vectors,
+            records,
+            photos,
+            quality=quality,
+            sweep=sweep,
+            spaces=spaces,
+            second=second,
         ),
         detect=DetectFaces(faces, vectors, records, photos, sweep=sweep, spaces=spaces),
         add_face=AddFace(
-            faces, vectors, records, photos, quality=quality, sweep=sweep, spaces=spaces
+            faces,
+            vectors,
+            records,
+            photos,
+            quality=quality,
+            sweep=sweep,
+            spaces=spaces,
+            second=second,
         ),
         remove=RemovePhotos(records, sweep),
         read=ReadPhotos(records, photos),

@@ -42,8 +42,8 @@ class TimedFaces:
         with _noted():
             return await self._inner.embed(image, landmarks)
 
-    async def model(self) -> Model:
-        return await self._inner.model()
+    async def model(self, *, is_asked_anew: bool = False) -> Model:
+        return await self._inner.model(is_asked_anew=is_asked_anew)
 
     async def recommended_threshold(self, false_match_rate: float) -> float | None:
         return await self._inner.recommended_threshold(false_match_rate)

@@ -7,6 +7,7 @@ StorageError
 │   └── PhotosUnavailable
 ├── StorageFull               no room for what was to be written; nothing half-written stays
 ├── EmbeddingSpaceMismatch    vectors of another model are in the way
+├── SpaceInUse                a space that is searched, or another one that is being filled
 ├── StoreMisconfigured        a URL or a folder that cannot work; stops the start with one line
 │   └── StoreLocked           the folder is open in another process
 └── (outcomes of records)
@@ -50,6 +51,10 @@ class EmbeddingSpaceMismatch(StorageError):
         super().__init__(f"the base holds vectors of space {found}, not of {wanted}")
         self.found = found
         self.wanted = wanted
+
+
+class SpaceInUse(StorageError):
+    """The space is searched, or another one is being filled. The message says which."""
 
 
 class StoreMisconfigured(StorageError):

@@ -36,6 +36,8 @@ class Stores:
     photos: PhotoStore
     are_exclusive: bool = False
     """Whether no other process can be at this base: the lock of a Lite folder proves it."""
+    vectors_folder: Path | None = None
+    """Where the vectors are kept, if on this machine."""
 
 
 @asynccontextmanager
@@ -57,7 +59,10 @@ async def open_stores(settings: StorageSettings) -> AsyncIterator[Stores]:
         photos = await _open_photos(settings)
         opened.push_async_callback(photos.close)
         vectors = await opening
-        yield Stores(vectors, records, photos, isinstance(vectors, ResidentVectorStore))
+        if isinstance(vectors, ResidentVectorStore):
+            yield Stores(vectors, records, photos, True, settings.data_dir)
+        else:
+            yield Stores(vectors, records, photos)
 
 
 @asynccontextmanager

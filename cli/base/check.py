@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.base.jobs import POLL_SECONDS, Progress, ask_service
 from cli.base.no_inference import NoInference
 from cli.base.records import records_of, settings_of
-from cli.errors import CommandError
 from cli.logs import quiet_logs
 from cli.progress import progress
 from cli.running.service import ServiceOptions, start_inference
@@ -23,14 +22,10 @@ from edge.use_cases.check import CheckBase, CheckReport
 from edge.use_cases.model import FaceAnalyzer
 from storage.errors import StoreLocked
 from storage.open import Stores, open_stores
-from storage.records.model import Job, JobState
 from storage.records.port import RecordStore
 
-_POLL_SECONDS = 0.3
 _START_SECONDS = 30.0
 """How long a service may take from opening the base to running jobs."""
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,8 @@ async def _check_by_whoever_can(
     until = time.monotonic() + _START_SECONDS
     while True:
         if await records.lease_held(JOBS_LEASE):
-            figures = await ask_service(records, order.is_repair, advance)
+            arguments = {"repair": order.is_repair}
+            figures = await ask_service(records, CHECK_JOB, arguments, advance, name="check")
             if figures is not None:
                 return figures
         try:
@@ -97,47 +93,7 @@ async def _check_by_whoever_can(
             # A service that is starting or stopping: it has the folder, and no lease.
             if time.monotonic() > until:
                 raise
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-async def ask_service(
-    records: RecordStore, is_repair: bool, advance: Progress
-) -> Mapping[str, object] | None:
-    """What the running service found; None if it ended before it took the job.
-
-    Raises CommandError if the check failed there, or if the service ended during it.
-    """
-    job = await records.add_job(CHECK_JOB, {"repair": is_repair})
-    try:
-        while True:
-            now = await records.job(job.id)
-            match now:
-                case None:
-                    raise CommandError("the job of the check was lost", "run it again")
-                case Job(state=JobState.DONE):
-                    return now.result
-                case Job(state=JobState.FAILED):
-                    raise CommandError(f"the check failed in the service: {now.error}")
-                case Job(state=JobState.WAITING) if not await records.lease_held(JOBS_LEASE):
-                    await _withdraw(records, job)
-                    return None
-                case Job(state=JobState.RUNNING) if not await records.lease_held(JOBS_LEASE):
-                    raise CommandError("the service ended during the check", "run it again")
-                case _:
-                    advance(now.done, now.total)
-            await asyncio.sleep(_POLL_SECONDS)
-    except asyncio.CancelledError:
-        await _withdraw(records, job)
-        raise
-
-
-async def _withdraw(records: RecordStore, job: Job) -> None:
-    """Nobody is to begin it later. One that runs is left to its end."""
-    now = await records.job(job.id)
-    if now is not None and now.state is JobState.WAITING:
-        await records.update_job(
-            dataclasses.replace(now, state=JobState.FAILED, error="withdrawn by the command")
-        )
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _check_by_itself(order: CheckOrder, advance: Progress) -> Mapping[str, object]:

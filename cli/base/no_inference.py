@@ -35,7 +35,7 @@ class NoInference:
     ) -> tuple[NDArray[np.float32], Model]:
         raise InferenceUnavailable(_WHY)
 
-    async def model(self) -> Model:
+    async def model(self, *, is_asked_anew: bool = False) -> Model:
         raise InferenceUnavailable(_WHY)
 
     async def recommended_threshold(self, false_match_rate: float) -> float | None:

@@ -44,6 +44,8 @@ class ServiceOptions:
     """Edge processes that share the port, or "auto"."""
     inference_workers: int = 1
     """Inference servers, each on a socket of its own; several have one session each."""
+    sessions: int | None = None
+    """Of each of them, unless the environment says; None: as many as it chooses."""
     api_key: str | None = None
     """A key with every scope, for the edge's environment only."""
 
@@ -143,6 +145,7 @@ def environments(
     """
     port = options.inference_port
     count = options.inference_workers
+    sessions = options.sessions or (1 if count > 1 else None)
     sockets = [folder / f"inference-{number}.sock" for number in range(1, count + 1)]
     inference: dict[str, str | None] = {
         # Two services on one machine must not fight for a port that nobody asked for.
@@ -153,7 +156,7 @@ def environments(
         # It always listens on a port too: on a free one that only it knows, if none was asked for.
         "INFERENCE_PORT": str(port or 0),
         # Of several, each keeps one core busy.
-        "INFERENCE_SESSIONS": present.get("INFERENCE_SESSIONS") or ("1" if count > 1 else None),
+        "INFERENCE_SESSIONS": present.get("INFERENCE_SESSIONS") or _text(sessions),
     }
     edge: dict[str, str | None] = {
         "EDGE_LOG_FORMAT": "json",

@@ -6,16 +6,26 @@ from dataclasses import dataclass
 
 from edge.errors import InvalidParameter, NoFacesDetected
 from edge.use_cases.boxes import best_match, grown, holds_centre, is_sound, overlaps_photo
-from edge.use_cases.model import Embed, FaceAdded, FaceAnalyzer, LookPolicy, SeenFace
+from edge.use_cases.model import Embed, FaceAdded, FaceAnalyzer, LookPolicy, Model, SeenFace
 from edge.use_cases.pending import PendingRevisions
 from edge.use_cases.quality import EVERY_FACE, QualityRule
 from edge.use_cases.resolve import Allowed, ensure_allowed, resolve_photo
+from edge.use_cases.second_space import SecondSpace
 from edge.use_cases.spaces import Spaces, model_of
 from edge.use_cases.sweep import Sweep
-from storage.errors import FaceNotFound, PhotoNotFound
-from storage.identity import FaceId, PhotoKey
+from storage.errors import EmbeddingSpaceMismatch, FaceNotFound, PhotoNotFound
+from storage.identity import FaceId, PhotoKey, SpaceId
 from storage.photos.port import PhotoStore
-from storage.records.model import Box, Face, FaceState, NewFace, Photo, Revision, RevisionState
+from storage.records.model import (
+    Box,
+    Face,
+    FaceIndexed,
+    FaceState,
+    NewFace,
+    Photo,
+    Revision,
+    RevisionState,
+)
 from storage.records.port import RecordStore
 from storage.vectors.port import FaceVector, VectorStore
 
@@ -44,6 +54,7 @@ class AddFace:
         quality: QualityRule = EVERY_FACE,
         sweep: Sweep | None = None,
         spaces: Spaces | None = None,
+        second: SecondSpace | None = None,
     ) -> None:
         self._faces = faces
         self._vectors = vectors
@@ -53,6 +64,7 @@ class AddFace:
         self._pending = PendingRevisions(records, photos, sweep)
         self._quality = quality
         self._sweep = sweep
+        self._second = second
 
     async def by_face(self, face_id: str, collection_id: str | None, allowed: Allowed) -> FaceAdded:
         """Add the face of that id; in another collection, if one is named.
@@ -131,17 +143,17 @@ class AddFace:
             active is not None
             and revision.state is RevisionState.LIVE
             and face.state is FaceState.INDEXED
-            and face.space_id == active.id
+            and active.holds(face.space_id)
         ):
             return FaceAdded(revision.photo, face, created=False, model=model_of(active))
 
         image = await self._image(revision)
-        embedding, model = await self._faces.embed(image, face.seen.landmarks)
-        space = await self._spaces.for_writing(model)
-        vector = FaceVector(face.face_id, revision.photo, revision.id, embedding)
         try:
-            await self._vectors.add(space, [vector])
-            indexed = await self._records.index_face(face.face_id, space)
+            try:
+                indexed, model = await self._store(revision, face, image)
+            except EmbeddingSpaceMismatch as error:
+                await self._spaces.require_change(error, self._faces)
+                indexed, model = await self._store(revision, face, image)
         except BaseException:
             if self._sweep is not None:
                 self._sweep.abandoned(revision.id)
@@ -149,6 +161,19 @@ class AddFace:
         if self._sweep is not None and revision.state is RevisionState.STAGED:
             self._sweep.soon()  # the photo may have had other bytes, which are of no use any more
         return FaceAdded(revision.photo, indexed.face, created=indexed.created, model=model)
+
+    async def _store(
+        self, revision: Revision, face: Face, image: bytes
+    ) -> tuple[FaceIndexed, Model]:
+        """The vector first, then the record."""
+        embedding, model = await self._faces.embed(image, face.seen.landmarks)
+        space = await self._spaces.for_writing(model)
+        vector = FaceVector(face.face_id, revision.photo, revision.id, embedding)
+        await self._vectors.add(space, [vector])
+        also: frozenset[SpaceId] = frozenset()
+        if self._second is not None:
+            also = await self._second.add(revision, image, [(face.number, face.seen)])
+        return await self._records.index_face(face.face_id, space, also=also), model
 
     async def _copied(self, kept: _Kept, collection_id: str) -> _Kept:
         """The same face of the same photo in another collection; the photo comes along."""

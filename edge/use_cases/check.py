@@ -176,7 +176,7 @@ class CheckBase:
     async def _faces_elsewhere(self, active: Space | None) -> int:
         count = 0
         for space in await self._records.spaces():
-            if active is None or space.id != active.id:
+            if active is None or not active.holds(space.id):
                 async for page in self._records.indexed_faces(space.id):
                     count += len(page)
         return count

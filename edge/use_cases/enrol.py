@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge.use_cases.digest import sha256_of
-from edge.use_cases.model import Embed, Enrolment, FaceAnalyzer, LookPolicy, SeenPhoto
+from edge.use_cases.model import Embed, Enrolment, FaceAnalyzer, LookPolicy, Model, SeenPhoto
 from edge.use_cases.pending import PendingRevisions
 from edge.use_cases.quality import EVERY_FACE, QualityRule
+from edge.use_cases.second_space import SecondSpace
 from edge.use_cases.spaces import Spaces, model_of
 from edge.use_cases.sweep import Sweep
-from storage.errors import AlreadyExists
-from storage.identity import PhotoKey, face_id_of
+from storage.errors import AlreadyExists, EmbeddingSpaceMismatch
+from storage.identity import PhotoKey, SpaceId, face_id_of
 from storage.photos.port import PhotoStore
-from storage.records.model import Revision, RevisionState
+from storage.records.model import Committed, NewFace, Revision, RevisionState
 from storage.records.port import RecordStore
 from storage.records.rules import answers_enrolment, is_below
 from storage.vectors.port import FaceVector, VectorStore
@@ -38,6 +39,7 @@ class EnrolPhoto:
         quality: QualityRule = EVERY_FACE,
         sweep: Sweep | None = None,
         spaces: Spaces | None = None,
+        second: SecondSpace | None = None,
     ) -> None:
         self._faces = faces
         self._vectors = vectors
@@ -46,6 +48,7 @@ class EnrolPhoto:
         self._spaces = spaces or Spaces(vectors, records)
         self._pending = PendingRevisions(records, photos, sweep)
         self._sweep = sweep
+        self._second = second
 
     async def __call__(self, photo: PhotoKey, image: bytes, *, replace: bool = True) -> Enrolment:
         """Put the photo into the base, replacing what was there under its name.
@@ -61,28 +64,52 @@ class EnrolPhoto:
                 raise AlreadyExists(photo.photo_id)
             active = await self._spaces.active()
             if active is not None and answers_enrolment(
-                current, sha256, active.id, self._index_from
+                current, sha256, {active.id, *active.covers}, self._index_from
             ):
                 return Enrolment(photo=current, created=False, model=model_of(active))
 
         async with self._pending.writing(photo, sha256, image) as revision:
-            seen = await self._faces.analyze(image, look=LookPolicy.FULL, embed=Embed.ALL)
-            space = await self._spaces.for_writing(seen.model)
-            vectors = face_vectors(revision, seen, self._index_from)
-            if vectors:
-                await self._vectors.add(space, vectors)
-            committed = await self._records.commit_live(
-                revision.id,
-                width=seen.width,
-                height=seen.height,
-                faces=[face.face for face in seen.faces],
-                space=space,
-                min_quality=self._index_from,
-                replace=replace,
-            )
+            try:
+                committed, model = await self._index(revision, image, replace=replace)
+            except EmbeddingSpaceMismatch as error:
+                await self._spaces.require_change(error, self._faces)
+                committed, model = await self._index(revision, image, replace=replace)
         if self._sweep is not None and (current is not None or not committed.created):
             self._sweep.soon()  # one of the two revisions is of no use any more
-        return Enrolment(photo=committed.photo, created=committed.created, model=seen.model)
+        return Enrolment(photo=committed.photo, created=committed.created, model=model)
+
+    async def _index(
+        self, revision: Revision, image: bytes, *, replace: bool
+    ) -> tuple[Committed, Model]:
+        """Detect, embed, store and commit. Raises EmbeddingSpaceMismatch, mine still pending."""
+        seen = await self._faces.analyze(image, look=LookPolicy.FULL, embed=Embed.ALL)
+        space = await self._spaces.for_writing(seen.model)
+        vectors = face_vectors(revision, seen, self._index_from)
+        also: frozenset[SpaceId] = frozenset()
+        if vectors:
+            await self._vectors.add(space, vectors)
+            if self._second is not None:
+                also = await self._second.add(revision, image, indexed(seen, self._index_from))
+        committed = await self._records.commit_live(
+            revision.id,
+            width=seen.width,
+            height=seen.height,
+            faces=[face.face for face in seen.faces],
+            space=space,
+            also=also,
+            min_quality=self._index_from,
+            replace=replace,
+        )
+        return committed, seen.model
+
+
+def indexed(seen: SeenPhoto, min_quality: float) -> Sequence[tuple[int, NewFace]]:
+    """The faces good enough to be compared, with their numbers."""
+    return [
+        (number, face.face)
+        for number, face in enumerate(seen.faces)
+        if not is_below(face.face.quality, min_quality)
+    ]
 
 
 def face_vectors(revision: Revision, seen: SeenPhoto, min_quality: float) -> Sequence[FaceVector]:
@@ -91,12 +118,10 @@ def face_vectors(revision: Revision, seen: SeenPhoto, min_quality: float) -> Seq
     Those of an overall quality below `min_quality` are left out.
     """
     vectors = []
-    for number, face in enumerate(seen.faces):
-        if is_below(face.face.quality, min_quality):
-            continue
-        if face.embedding is None:
+    for number, _ in indexed(seen, min_quality):
+        embedding = seen.faces[number].embedding
+        if embedding is None:
             raise ValueError(f"face {number} was to be embedded and has no embedding")
-        vectors.append(
-            FaceVector(face_id_of(revision.id, number), revision.photo, revision.id, face.embedding)
-        )
+        face_id = face_id_of(revision.id, number)
+        vectors.append(FaceVector(face_id, revision.photo, revision.id, embedding))
     return vectors

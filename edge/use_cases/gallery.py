@@ -103,7 +103,7 @@ class Gallery:
                 face.face_id: (photo.revision.photo, face)
                 for photo in await self._records.live_photos(sorted(stale))
                 for face in photo.faces
-                if face.state is FaceState.INDEXED and face.space_id == space
+                if face.state is FaceState.INDEXED
             }
             stored = await self._vectors.fetch(space, sorted(visible)) if visible else ()
             boxes = {face_id: face.seen.box for face_id, (_, face) in visible.items()}

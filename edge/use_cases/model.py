@@ -104,8 +104,10 @@ class FaceAnalyzer(Protocol):
         """The embedding of the face at these five points (photo frame)."""
         ...
 
-    async def model(self) -> Model:
-        """What is loaded; known without a call once inference has answered."""
+    async def model(self, *, is_asked_anew: bool = False) -> Model:
+        """What is loaded; known without a call once inference has answered, unless that is asked
+        for.
+        """
         ...
 
     async def recommended_threshold(self, false_match_rate: float) -> float | None:

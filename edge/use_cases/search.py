@@ -78,9 +78,11 @@ class SearchPhotos:
         started = time.perf_counter()
         try:
             is_searchable = await self._spaces.for_search(probe.model)
-        except EmbeddingSpaceMismatch:
+        except EmbeddingSpaceMismatch as error:
             self._probes.drop(sha256)  # inference may be back with the right pack
-            raise
+            await self._spaces.require_change(error, self._faces)
+            known, probe = None, await self._read(selfie)
+            is_searchable = await self._spaces.for_search(probe.model)
         if known is None:
             self._probes.put(sha256, probe)
         found = await self._search(probe, query) if is_searchable else []

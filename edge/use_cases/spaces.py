@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum, auto
 from functools import partial
 
-from edge.use_cases.model import Model
+from edge.use_cases.model import FaceAnalyzer, Model
 from storage.errors import EmbeddingSpaceMismatch
 from storage.identity import SpaceId
 from storage.records.model import PhotoFilter, PhotoStatus, Space, SpaceState
@@ -45,6 +45,7 @@ class Spaces:
         self._clock = clock
         self._opened: set[SpaceId] = set()
         self._trusted: tuple[SpaceId, float] | None = None
+        self._known: Sequence[Space] = ()
         self._asking: dict[tuple[Purpose, Model], asyncio.Task[bool]] = {}
 
     async def for_writing(self, model: Model) -> SpaceId:
@@ -74,10 +75,43 @@ class Spaces:
 
     async def active(self) -> Space | None:
         """The space that searches go to; None: nothing was ever indexed."""
+        self._known = await self._records.spaces()
+        active = self.known_active
+        if self._trusted is not None and (active is None or active.id != self._trusted[0]):
+            self._trusted = None  # the base has changed its pack
+        return active
+
+    def reopen(self, space: SpaceId) -> None:
+        """Open the space anew before the next addition."""
+        self._opened.discard(space)
+
+    async def require_change(self, error: EmbeddingSpaceMismatch, faces: FaceAnalyzer) -> None:
+        """Return if the base has changed its pack, and `faces` with it; otherwise raise `error`.
+
+        It happens once in a change, to what was under way.
+        """
+        active = await self.active()
+        if active is None or (await faces.model()).space_id != active.id:
+            raise error
+
+    @property
+    def known_active(self) -> Space | None:
+        """The active space, as it was when the records were asked last."""
         # Two edges with different packs, both on their very first photo, may each have made one:
         # the first by id is it for everybody.
-        active = [space for space in await self._records.spaces() if space.state is _ACTIVE]
+        active = (space for space in self._known if space.state is _ACTIVE)
         return min(active, key=lambda space: space.id, default=None)
+
+    @property
+    def known_filling(self) -> Space | None:
+        """The space that is being filled, as it was when the records were asked last."""
+        return next((space for space in self._known if space.state is SpaceState.FILLING), None)
+
+    async def open(self, space: SpaceId, dim: int) -> None:
+        """Make a space ready for additions; once."""
+        if space not in self._opened:
+            await self._vectors.open_space(space, dim)
+            self._opened.add(space)
 
     async def _ready_for_writing(self, model: Model) -> bool:
         active = await self.active()
@@ -126,9 +160,7 @@ class Spaces:
         return await self.active() or row
 
     async def _trust(self, model: Model) -> None:
-        if model.space_id not in self._opened:
-            await self._vectors.open_space(model.space_id, model.dim)
-            self._opened.add(model.space_id)
+        await self.open(model.space_id, model.dim)
         self._trusted = (model.space_id, self._clock() + _TRUSTED_SECONDS)
 
     def _is_trusted(self, model: Model) -> bool:

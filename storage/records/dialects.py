@@ -106,6 +106,15 @@ def insert_into(connection: AsyncConnection, table: Table) -> Insert:
     return sqlite.insert(table)
 
 
+async def hold_writers_off(connection: AsyncConnection, table: Table) -> None:
+    """Wait for whoever has locked writers out of the table, and let nobody do so meanwhile.
+
+    Many may hold it at once. SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
+
+
 async def lock_writers_out(connection: AsyncConnection, table: Table) -> None:
     """Let nobody else write to the table, or lock its rows, until the transaction ends.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,6 +12,7 @@ from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId, split_face_i
 from storage.records import rules
 from storage.records.ids import new_revision_id
 from storage.records.memory_operations import MemoryOperations, utc_now
+from storage.records.memory_spaces import MemorySpaces
 from storage.records.model import (
     Box,
     Committed,
@@ -33,14 +34,15 @@ _PAGE = 1000
 Item = TypeVar("Item")
 
 
-class MemoryRecordStore(MemoryOperations):
+class MemoryRecordStore(MemorySpaces, MemoryOperations):
     """A RecordStore that forgets everything when it goes.
 
     No method awaits anything, so each is a transaction by itself. `now` is the database's clock.
     """
 
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
-        super().__init__(now)
+        MemorySpaces.__init__(self)
+        MemoryOperations.__init__(self, now)
         self._revisions: dict[RevisionId, Revision] = {}
         self._faces: dict[RevisionId, tuple[Face, ...]] = {}
         self._live: dict[PhotoKey, RevisionId] = {}
@@ -73,16 +75,18 @@ class MemoryRecordStore(MemoryOperations):
         height: int,
         faces: Sequence[NewFace],
         space: SpaceId,
+        also: Collection[SpaceId] = (),
         min_quality: float = 0.0,
         replace: bool = True,
     ) -> Committed:
+        goes_to = self._destination(space, also)
         mine = self._pending(revision)
         current = self._shown(self._live.get(mine.photo))
         if current is not None and not replace:
             self._set(revision, state=RevisionState.GARBAGE)
             raise AlreadyExists(f"{mine.photo} has a live revision")
         if current is not None and rules.answers_enrolment(
-            current, mine.sha256, space, min_quality
+            current, mine.sha256, goes_to.held, min_quality
         ):
             self._set(revision, state=RevisionState.GARBAGE)
             return Committed(current, created=False)
@@ -90,7 +94,9 @@ class MemoryRecordStore(MemoryOperations):
         self._close(self._staged.pop(mine.photo, None))
         self._live[mine.photo] = revision
         self._set(revision, state=RevisionState.LIVE, width=width, height=height)
-        self._faces[revision] = rules.enrolled(revision, faces, space, min_quality)
+        self._faces[revision] = rules.enrolled(revision, faces, goes_to.space, min_quality)
+        if rules.indexed(self._faces[revision]):
+            self._note_missed(goes_to.missed)
         return Committed(self._whole(revision), created=True)
 
     async def commit_staged(
@@ -106,7 +112,10 @@ class MemoryRecordStore(MemoryOperations):
         self._faces[revision] = rules.numbered(revision, faces)
         return self._whole(revision)
 
-    async def index_face(self, face_id: FaceId, space: SpaceId) -> FaceIndexed:
+    async def index_face(
+        self, face_id: FaceId, space: SpaceId, *, also: Collection[SpaceId] = ()
+    ) -> FaceIndexed:
+        goes_to = self._destination(space, also)
         found = await self.face(face_id)
         if found is None:
             raise FaceNotFound(face_id)
@@ -114,10 +123,11 @@ class MemoryRecordStore(MemoryOperations):
         if revision.state is RevisionState.STAGED:
             self._close(self._live.pop(revision.photo, None))
             self._live[revision.photo] = self._staged.pop(revision.photo)
-        elif face.state is FaceState.INDEXED and face.space_id == space:
+        elif face.state is FaceState.INDEXED and face.space_id in goes_to.held:
             return FaceIndexed(face, created=False)
+        self._note_missed(goes_to.missed)
         self._set(revision.id, state=RevisionState.LIVE)
-        added = replace(face, state=FaceState.INDEXED, space_id=space)
+        added = replace(face, state=FaceState.INDEXED, space_id=goes_to.space)
         faces = self._faces[revision.id]
         self._faces[revision.id] = tuple(added if f.number == face.number else f for f in faces)
         return FaceIndexed(added, created=True)
@@ -181,7 +191,7 @@ class MemoryRecordStore(MemoryOperations):
         return {
             face.face_id: face.seen.box
             for revision, face in filter(None, found)
-            if _is_searchable(revision, face, space)
+            if self._is_searchable(revision, face, space)
         }
 
     async def list_photos(self, which: PhotoFilter, *, after: PhotoKey | None, limit: int) -> Page:
@@ -201,7 +211,7 @@ class MemoryRecordStore(MemoryOperations):
             (self._revisions[revision], face)
             for revision in sorted(self._live.values())
             for face in self._faces[revision]
-            if _is_searchable(self._revisions[revision], face, space)
+            if self._is_searchable(self._revisions[revision], face, space)
         ]
         for page in _pages(every):
             yield page
@@ -289,6 +299,20 @@ class MemoryRecordStore(MemoryOperations):
     def _shown(self, revision: RevisionId | None) -> Photo | None:
         return None if revision is None else self._whole(revision)
 
+    def _is_searchable(self, revision: Revision, face: Face, space: SpaceId) -> bool:
+        return (
+            revision.state is RevisionState.LIVE
+            and face.state is FaceState.INDEXED
+            and self._is_held(face.space_id, space)
+        )
+
+    def _rename_faces(self, former: SpaceId, present: SpaceId) -> None:
+        for revision, faces in self._faces.items():
+            self._faces[revision] = tuple(
+                replace(face, space_id=present) if face.space_id == former else face
+                for face in faces
+            )
+
     def _photos(self) -> set[PhotoKey]:
         return {*self._live, *self._staged}
 
@@ -314,14 +338,6 @@ class MemoryRecordStore(MemoryOperations):
 
 def _order(photo: PhotoKey) -> tuple[str, str]:
     return photo.photo_id, photo.collection_id
-
-
-def _is_searchable(revision: Revision, face: Face, space: SpaceId) -> bool:
-    return (
-        revision.state is RevisionState.LIVE
-        and face.state is FaceState.INDEXED
-        and face.space_id == space
-    )
 
 
 def _pages(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

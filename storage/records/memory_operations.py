@@ -1,4 +1,4 @@
-"""Spaces, keys, leases and jobs in memory."""
+"""Keys, leases and jobs in memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from storage.errors import AlreadyExists
-from storage.identity import SpaceId
 from storage.records.ids import new_id
-from storage.records.model import ApiKey, Job, JobState, Space, SpaceState
+from storage.records.model import ApiKey, Job, JobState
 
 
 def utc_now() -> datetime:
@@ -18,29 +17,13 @@ def utc_now() -> datetime:
 
 
 class MemoryOperations:
-    """The part of the memory store that is not about photos."""
+    """The part of the memory store about keys, leases and jobs."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._spaces: dict[SpaceId, Space] = {}
         self._keys: list[ApiKey] = []
         self._leases: dict[str, tuple[str, datetime]] = {}
         self._jobs: dict[str, Job] = {}
-
-    async def add_space(self, space: Space) -> Space:
-        return self._spaces.setdefault(space.id, space)
-
-    async def spaces(self) -> Sequence[Space]:
-        return [self._spaces[space] for space in sorted(self._spaces)]
-
-    async def set_space_state(self, space: SpaceId, state: SpaceState) -> None:
-        if space not in self._spaces:
-            return
-        if state is SpaceState.ACTIVE:
-            for other in self._spaces.values():
-                if other.state is SpaceState.ACTIVE:
-                    self._spaces[other.id] = replace(other, state=SpaceState.RETIRED)
-        self._spaces[space] = replace(self._spaces[space], state=state)
 
     async def add_key(self, key: ApiKey) -> None:
         if any(

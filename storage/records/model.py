@@ -195,6 +195,17 @@ class Space:
     version: str
     dim: int
     state: SpaceState
+    behind: int = 0
+    """How often a face was indexed elsewhere and not here while this one was being filled. Whoever
+    fills it knows by that whether anything came in behind."""
+    target: str | None = None
+    """Where an inference server runs this pack, host:port, beside those in the settings."""
+    covers: frozenset[SpaceId] = frozenset()
+    """Spaces that it came after: their faces are in it, too."""
+
+    def holds(self, space: SpaceId | None) -> bool:
+        """Whether a face that was indexed in `space` is in this one."""
+        return space == self.id or space in self.covers
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId
@@ -45,10 +45,15 @@ class RecordStore(Protocol):
         height: int,
         faces: Sequence[NewFace],
         space: SpaceId,
+        also: Collection[SpaceId] = (),
         min_quality: float = 0.0,
         replace: bool = True,
     ) -> Committed:
         """Make a pending revision the photo, its faces indexed in `space`.
+
+        Their vectors are there, and in the spaces `also`; if `space` is not active any more and one
+        of these is, they are indexed in that one. A space that is being filled and is not among
+        them is told by its count `behind`.
 
         Faces of an overall quality below `min_quality` are kept as `detected`: not in the index. If
         the current revision has the same sha256, is not lost and has just these faces indexed in
@@ -57,7 +62,8 @@ class RecordStore(Protocol):
         writers of one photo are ordered here.
 
         Raises RevisionGone if it is no longer pending; AlreadyExists (and mine is garbage) if
-        `replace` is False and the photo has a live revision.
+        `replace` is False and the photo has a live revision; EmbeddingSpaceMismatch if none of the
+        spaces is searched any more: mine stays pending then.
         """
         ...
 
@@ -72,11 +78,14 @@ class RecordStore(Protocol):
         """
         ...
 
-    async def index_face(self, face_id: FaceId, space: SpaceId) -> FaceIndexed:
-        """Make a detected face searchable; its vector is stored already.
+    async def index_face(
+        self, face_id: FaceId, space: SpaceId, *, also: Collection[SpaceId] = ()
+    ) -> FaceIndexed:
+        """Make a detected face searchable; its vector is stored already. Spaces as above.
 
         If its revision is staged, that one becomes live and the one that was live garbage. Raises
-        FaceNotFound if there is no such face or its revision is neither staged nor live.
+        FaceNotFound if there is no such face or its revision is neither staged nor live,
+        EmbeddingSpaceMismatch as above.
         """
         ...
 
@@ -134,7 +143,9 @@ class RecordStore(Protocol):
         ...
 
     async def visible(self, space: SpaceId, faces: Sequence[FaceId]) -> Mapping[FaceId, Box]:
-        """Those of the faces that a search may show: indexed in `space`, their revision live.
+        """Those of the faces that a search may show: in `space`, their revision live.
+
+        A face is in the space that it was indexed in, and in each that covers that one.
 
         With where they are on their photos; every search asks this once.
         """
@@ -190,6 +201,34 @@ class RecordStore(Protocol):
 
     async def set_space_state(self, space: SpaceId, state: SpaceState) -> None:
         """Change what a space is for. Making one active retires the one that was."""
+        ...
+
+    async def begin_filling(self, space: Space, target: str | None) -> Space:
+        """Fill a space, new or retired, from now on; or go on with it. The row as it stands.
+
+        Whatever is committed later and is not in it makes `behind` grow; `target` is where its
+        pack is run. Raises SpaceInUse if it is active, or if another one is being filled.
+        """
+        ...
+
+    async def activate_filled(self, space: SpaceId, *, behind: int) -> bool:
+        """Make the space that is being filled the active one, if its `behind` is still this.
+
+        It covers the one that was active, which is retired, and all that this one covered. False:
+        something came in behind, or it is not being filled; nothing is changed.
+        """
+        ...
+
+    async def set_space_target(self, space: SpaceId, target: str | None) -> None:
+        """Note where the pack of a space is run; None: where the settings say."""
+        ...
+
+    async def forget_space(self, space: SpaceId) -> None:
+        """Remove the row of a space; faces indexed there are from now on of the one that covers it.
+
+        Not one transaction, but may be repeated. Unknown spaces are fine. Raises SpaceInUse if it
+        is active.
+        """
         ...
 
     async def add_key(self, key: ApiKey) -> None:

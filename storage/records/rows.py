@@ -122,9 +122,18 @@ def face_values(new: Iterable[Face]) -> list[dict[str, object]]:
     ]
 
 
-def space_of(row: AnyRow) -> Space:
-    """A row of `spaces`."""
-    return Space(SpaceId(row.id), row.pack, row.version, row.dim, SpaceState(row.state))
+def space_of(row: AnyRow, covers: Iterable[str]) -> Space:
+    """A row of `spaces`, and what it covers."""
+    return Space(
+        SpaceId(row.id),
+        row.pack,
+        row.version,
+        row.dim,
+        SpaceState(row.state),
+        behind=row.behind,
+        target=row.target,
+        covers=frozenset(map(SpaceId, covers)),
+    )
 
 
 def key_of(row: AnyRow) -> ApiKey:

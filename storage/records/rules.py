@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from storage.identity import RevisionId, SpaceId
@@ -27,16 +27,17 @@ OPEN = (RevisionState.PENDING, *SHOWN)
 
 
 def answers_enrolment(
-    current: Photo, sha256: str, space: SpaceId, min_quality: float = 0.0
+    current: Photo, sha256: str, spaces: Collection[SpaceId], min_quality: float = 0.0
 ) -> bool:
-    """Whether enrolling these bytes into `space` would leave the current revision as it is.
+    """Whether enrolling these bytes would leave the current revision as it is.
 
-    Also where `min_quality` was another one when it was enrolled, and lets the same faces in.
+    `spaces`: that to enrol into, and what it covers. Also where `min_quality` was another one when
+    it was enrolled, and lets the same faces in.
     """
     return has_bytes(current.revision, sha256) and all(
         face.state is FaceState.DETECTED
         if is_below(face.seen.quality, min_quality)
-        else face.state is FaceState.INDEXED and face.space_id == space
+        else face.state is FaceState.INDEXED and face.space_id in spaces
         for face in current.faces
     )
 

@@ -11,10 +11,11 @@ from storage.records.engines import make_engines
 from storage.records.sql_collecting import SqlCollecting
 from storage.records.sql_operations import SqlOperations
 from storage.records.sql_reading import SqlReading
+from storage.records.sql_space_states import SqlSpaces
 from storage.records.sql_writing import SqlWriting
 
 
-class SqlRecordStore(SqlWriting, SqlReading, SqlCollecting, SqlOperations):
+class SqlRecordStore(SqlWriting, SqlReading, SqlCollecting, SqlSpaces, SqlOperations):
     """A RecordStore in a database that outlives the process. Make one with `open`."""
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Spaces, keys, leases and jobs in SQL."""
+"""Keys, leases and jobs in SQL."""
 
 from __future__ import annotations
 
@@ -8,51 +8,16 @@ from sqlalchemy import delete, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.errors import AlreadyExists
-from storage.identity import SpaceId
-from storage.records.dialects import in_seconds, insert_into, lock_writers_out, now
+from storage.records.dialects import in_seconds, insert_into, now
 from storage.records.ids import new_id
-from storage.records.model import ApiKey, Job, JobState, Space, SpaceState
-from storage.records.rows import job_of, key_of, space_of
+from storage.records.model import ApiKey, Job, JobState
+from storage.records.rows import job_of, key_of
 from storage.records.sql_queries import SqlPart
 from storage.records.tables import api_keys, jobs, leases
-from storage.records.tables import spaces as space_table
 
 
 class SqlOperations(SqlPart):
-    """The methods of a RecordStore that are not about photos."""
-
-    async def add_space(self, space: Space) -> Space:
-        async with self._database.write() as connection:
-            new = insert_into(connection, space_table).values(
-                id=space.id,
-                pack=space.pack,
-                version=space.version,
-                dim=space.dim,
-                state=space.state.value,
-            )
-            await connection.execute(new.on_conflict_do_nothing())
-            row = await connection.execute(select(space_table).where(space_table.c.id == space.id))
-            return space_of(row.one())
-
-    async def spaces(self) -> Sequence[Space]:
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(space_table).order_by(space_table.c.id))
-            return [space_of(row) for row in rows]
-
-    async def set_space_state(self, space: SpaceId, state: SpaceState) -> None:
-        async with self._database.write() as connection:
-            await lock_writers_out(connection, space_table)
-            changed = await connection.execute(
-                update(space_table).where(space_table.c.id == space).values(state=state.value)
-            )
-            if changed.rowcount and state is SpaceState.ACTIVE:
-                await connection.execute(
-                    update(space_table)
-                    .where(
-                        space_table.c.state == SpaceState.ACTIVE.value, space_table.c.id != space
-                    )
-                    .values(state=SpaceState.RETIRED.value)
-                )
+    """The methods of a RecordStore about keys, leases and jobs."""
 
     async def add_key(self, key: ApiKey) -> None:
         new = insert(api_keys).values(

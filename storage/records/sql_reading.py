@@ -30,6 +30,7 @@ from storage.records.sql_queries import (
     read_revision,
     with_faces,
 )
+from storage.records.sql_spaces import is_in_space
 from storage.records.tables import faces, photos, revisions
 
 _PAGE = 1000
@@ -176,7 +177,7 @@ class SqlReading(SqlPart):
 
 
 def _is_searchable(space: SpaceId) -> ColumnElement[bool]:
-    return _IS_LIVE & (faces.c.face_state == FaceState.INDEXED.value) & (faces.c.space_id == space)
+    return _IS_LIVE & (faces.c.face_state == FaceState.INDEXED.value) & is_in_space(space)
 
 
 def _conditions(which: PhotoFilter) -> list[ColumnElement[bool]]:

@@ -1,12 +1,12 @@
 """How a photo becomes visible, changes and goes: the transactions of enrolment and removal.
 
-Locks are always taken in one order, the photo's row before its revisions, so that no two writers
-wait for each other.
+Locks are always taken in one order, the spaces, the photo's row, its revisions, so that no two
+writers wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +37,7 @@ from storage.records.sql_queries import (
     read_revision,
     to_garbage,
 )
+from storage.records.sql_spaces import destination, note_missed
 from storage.records.tables import faces as face_table
 from storage.records.tables import photos, revisions
 
@@ -74,21 +75,25 @@ class SqlWriting(SqlPart):
         height: int,
         faces: Sequence[NewFace],
         space: SpaceId,
+        also: Collection[SpaceId] = (),
         min_quality: float = 0.0,
         replace: bool = True,
     ) -> Committed:
         async with self._database.write() as connection:
+            goes_to = await destination(connection, space, also)
             mine = await _pending(connection, revision)
             live, staged = await lock_photo(connection, mine.photo)
             current = None if live is None else await read_revision(connection, live)
             is_refused = current is not None and not replace
             if is_refused or (
-                current and rules.answers_enrolment(current, mine.sha256, space, min_quality)
+                current and rules.answers_enrolment(current, mine.sha256, goes_to.held, min_quality)
             ):
                 await _close_pending(connection, revision)
                 committed = None if current is None else Committed(current, created=False)
             else:
-                seen = rules.enrolled(revision, faces, space, min_quality)
+                seen = rules.enrolled(revision, faces, goes_to.space, min_quality)
+                if rules.indexed(seen):
+                    await note_missed(connection, goes_to.missed)
                 written = await _finish(
                     connection, revision, RevisionState.LIVE, width, height, seen
                 )
@@ -117,17 +122,21 @@ class SqlWriting(SqlPart):
             )
             return Photo(written, seen)
 
-    async def index_face(self, face_id: FaceId, space: SpaceId) -> FaceIndexed:
+    async def index_face(
+        self, face_id: FaceId, space: SpaceId, *, also: Collection[SpaceId] = ()
+    ) -> FaceIndexed:
         async with self._database.write() as connection:
+            goes_to = await destination(connection, space, also)
             revision, face, live = await _locked_face(connection, face_id)
             if revision.state is RevisionState.STAGED:
                 await _make_current(connection, revision.photo, revision.id, [live])
-            elif face.state is FaceState.INDEXED and face.space_id == space:
+            elif face.state is FaceState.INDEXED and face.space_id in goes_to.held:
                 return FaceIndexed(face, created=False)
+            await note_missed(connection, goes_to.missed)
             row = await connection.execute(
                 update(face_table)
                 .where(face_table.c.revision == revision.id, face_table.c.n == face.number)
-                .values(face_state=FaceState.INDEXED.value, space_id=space)
+                .values(face_state=FaceState.INDEXED.value, space_id=goes_to.space)
                 .returning(*face_table.c)
             )
             was_detected = face.state is FaceState.DETECTED

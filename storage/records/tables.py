@@ -93,8 +93,24 @@ spaces = Table(
     Column("version", Text, nullable=False),
     Column("dim", Integer, nullable=False),
     Column("state", Text, nullable=False),
+    Column("behind", BigInteger, nullable=False, server_default=text("0")),
+    Column("target", Text),
     CheckConstraint("state IN ('active', 'filling', 'retired')", name="spaces_state"),
 )
+
+# What `space_id` of a face means to a space that came later: the faces of `covered` are in `space`
+# too. So another pack becomes the active one without a write to every face.
+space_covers = Table(
+    "space_covers",
+    METADATA,
+    Column("space", NAME, primary_key=True),
+    Column("covered", NAME, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# One row: the number of the oldest step whose code can work with the tables as they are. So a
+# process of an older version can be started beside newer ones, and instead of them.
+schema_compatibility = Table("schema_compatibility", METADATA, Column("oldest_code", Text))
 
 api_keys = Table(
     "api_keys",

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.identity import FaceId, RevisionId, SpaceId, face_id_of
 from storage.records.dialects import items
 from storage.records.model import Box, FaceState, RevisionState
+from storage.records.sql_spaces import is_in_space
 from storage.records.tables import faces, revisions
 
 VisibleRow = tuple[str, int, float, float, float, float]
@@ -30,7 +31,7 @@ def _visible() -> Select[str, int, float, float, float, float]:
     return select(faces.c.revision, faces.c.n, *columns).where(
         tuple_(faces.c.revision, faces.c.n).in_(keys),
         faces.c.face_state == FaceState.INDEXED.value,
-        faces.c.space_id == bindparam(SPACE),
+        is_in_space(bindparam(SPACE, type_=Text())),
         state == RevisionState.LIVE.value,
     )
 

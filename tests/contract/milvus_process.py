@@ -19,8 +19,10 @@ _START_SECONDS = 60.0
 class MilvusProcess:
     """Started by `with`; may be killed and started again on the same port and folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, max_workers: int | None = None) -> None:
+        """`max_workers`: threads that answer; None: its own default."""
         self._folder = folder
+        self._max_workers = max_workers
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port: int = free.getsockname()[1]
@@ -33,6 +35,8 @@ class MilvusProcess:
     def start(self) -> None:
         command = [sys.executable, "-m", "milvus_lite", "server", "--data-dir", str(self._folder)]
         address = ["--host", "127.0.0.1", "--port", str(self._port)]
+        if self._max_workers is not None:
+            address += ["--max-workers", str(self._max_workers)]
         self._process = subprocess.Popen(
             [*command, *address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from storage.errors import StoreMisconfigured
+from storage.identity import PhotoKey, SpaceId
 from storage.records.engines import make_engines
 from storage.records.migrations.run import migrate
 from storage.records.sql import SqlRecordStore
@@ -91,11 +91,40 @@ async def test_two_stores_may_open_at_once_in_one_process(sql_url: str) -> None:
         await store.close()
 
 
-async def test_records_of_a_newer_version_stop_the_start(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/records.sqlite"
-    await (await SqlRecordStore.open(url)).close()
-    with sqlite3.connect(tmp_path / "records.sqlite") as file:
-        file.execute("UPDATE alembic_version SET version_num = '9999'")
-    file.close()
+async def of_a_newer_version(url: str, oldest_code: str | None) -> None:
+    """As code that does not exist yet leaves the tables."""
+    await (await SqlRecordStore.open(url, timeout_seconds=30)).close()
+    engines = make_engines(url, 30)
+    async with engines.writer.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        if oldest_code is None:
+            await connection.execute(text("DROP TABLE schema_compatibility"))
+        else:
+            await connection.execute(
+                text("UPDATE schema_compatibility SET oldest_code = :oldest"),
+                {"oldest": oldest_code},
+            )
+    await engines.close()
+
+
+@pytest.mark.parametrize("oldest_code", [None, "9999"])
+async def test_records_of_a_newer_version_stop_the_start(
+    sql_url: str, oldest_code: str | None
+) -> None:
+    await of_a_newer_version(sql_url, oldest_code)
     with pytest.raises(StoreMisconfigured, match="newer version"):
-        await SqlRecordStore.open(url)
+        await SqlRecordStore.open(sql_url, timeout_seconds=30)
+
+
+async def test_records_that_a_newer_version_only_added_to_are_used(sql_url: str) -> None:
+    await of_a_newer_version(sql_url, "0003")
+    records = await SqlRecordStore.open(sql_url, timeout_seconds=30)
+    mine = await records.begin(PhotoKey("", "1"), "0" * 64, 1)
+    await records.commit_live(mine.id, width=1, height=1, faces=[], space=SpaceId("s"))
+    assert await records.photo(PhotoKey("", "1")) is not None
+    await records.close()
+    engines = make_engines(sql_url, 30)
+    async with engines.writer.begin() as connection:
+        version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    await engines.close()
+    assert version == "9999"

@@ -125,7 +125,7 @@ class FakeFaceAnalyzer:
         person = people[int(landmarks[0][0] // (2 * _SIDE))]
         return embedding_of(_name(person), shot, self.loaded.dim), self.loaded
 
-    async def model(self) -> Model:
+    async def model(self, *, is_asked_anew: bool = False) -> Model:
         return self.loaded
 
     async def recommended_threshold(self, false_match_rate: float) -> float | None:

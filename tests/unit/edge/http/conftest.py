@@ -98,7 +98,8 @@ async def make_edge() -> AsyncIterator[MakeEdge]:
         settings = EdgeSettings(**{"api_key": KEY, **changes})  # type: ignore[arg-type]
         stores = stores or Stores(MemoryVectorStore(), MemoryRecordStore(), MemoryPhotoStore())
         analyzer = faces or FakeFaceAnalyzer()
-        backend = Backend(build_services(settings, stores, analyzer))
+        services = build_services(settings, stores, analyzer, lambda _: FakeFaceAnalyzer())
+        backend = Backend(services)
         app = create_app(settings, backend)
         client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="http://edge", headers=AUTH

@@ -70,6 +70,7 @@ def test_every_error_that_may_reach_a_route_has_a_kind(module: object) -> None:
         storage_errors.StoreUnavailable,
         storage_errors.StoreMisconfigured,
         storage_errors.StoreLocked,
+        storage_errors.SpaceInUse,
     }
     known = tuple(raised for raised, _ in KINDS)
     for _, error in inspect.getmembers(module, inspect.isclass):
