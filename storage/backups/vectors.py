@@ -70,9 +70,9 @@ async def copy_space(
     space that no store could have.
     """
     check_space(space)
-    lists = _lists(parts)
     where = parts / VECTORS / space
     with translated(parts):
+        lists = _lists(parts)
         make_folder(where)
     faces = looked = 0
     for number, file in enumerate(lists):
@@ -95,8 +95,8 @@ async def copy_space(
 def _lists(parts: Path) -> Sequence[Path]:
     if not (parts / WANTED).is_dir():
         raise FolderRefused(
-            f"{parts} is not on this machine, or may not be read by this user: the folder of a "
-            "backup must be where the service that holds the vectors runs"
+            f"{parts} is not on this machine: the folder of a backup must be where the service that "
+            "holds the vectors runs"
         )
     return sorted((parts / WANTED).glob("*.jsonl"))
 
