@@ -95,8 +95,8 @@ async def copy_space(
 def _lists(parts: Path) -> Sequence[Path]:
     if not (parts / WANTED).is_dir():
         raise FolderRefused(
-            f"{parts} is not on this machine: the folder of a backup must be where the service that "
-            "holds the vectors runs"
+            f"{parts} is not on this machine: the folder of a backup must be where the service "
+            "that holds the vectors runs"
         )
     return sorted((parts / WANTED).glob("*.jsonl"))
 
