@@ -36,7 +36,10 @@ from edge.settings import EdgeSettings
 
 
 def create_app(
-    settings: EdgeSettings, backend: Backend, metrics: EdgeMetrics | None = None
+    settings: EdgeSettings,
+    backend: Backend,
+    metrics: EdgeMetrics | None = None,
+    readiness: Readiness | None = None,
 ) -> FastAPI:
     """The edge as an ASGI application over what stands behind it."""
     metrics = metrics or EdgeMetrics()
@@ -53,7 +56,7 @@ def create_app(
         photo_routes(backend, settings, metrics),
         face_routes(backend, settings, metrics),
         base_routes(backend, settings),
-        operation_routes(Readiness(backend), metrics),
+        operation_routes(readiness or Readiness(backend), metrics),
     ):
         # Not include_router: it nests the routes, and the Allow header and the labels of the
         # metrics need them in one list.

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from edge.backend import Services
+from edge.background_metrics import BackgroundMetrics
 from edge.errors import EdgeError
 from edge.inference_errors import InferenceFault
 from edge.jobs import JobHandler, JobWorker, Progress
@@ -29,16 +30,19 @@ _log = structlog.get_logger("edge.background")
 
 
 @asynccontextmanager
-async def background(services: Services) -> AsyncIterator[None]:
+async def background(services: Services, metrics: BackgroundMetrics) -> AsyncIterator[None]:
     """Runs them while the block runs."""
+    handlers: dict[str, JobHandler] = {
+        CHECK_JOB: _check_job(services),
+        VECTORS_JOB: BackUpVectors(services.stores.vectors),
+        **pack_change_jobs(services),
+    }
+    metrics.expect_jobs(handlers)
     worker = JobWorker(
         services.stores.records,
-        {
-            CHECK_JOB: _check_job(services),
-            VECTORS_JOB: BackUpVectors(services.stores.vectors),
-            **pack_change_jobs(services),
-        },
+        handlers,
         owner=lease_owner(services.stores),
+        report_to=metrics.job,
     )
     tasks = [
         asyncio.create_task(services.sweep.run(), name="sweep"),

@@ -34,17 +34,19 @@ class JobWorker:
         owner: str | None = None,
         poll_seconds: float = 1.0,
         lease_seconds: float = 30.0,
+        report_to: Callable[[Job], None] = lambda _: None,
     ) -> None:
         """A worker.
 
         handlers: what to do by kind of job. owner: who holds the lease; the same one after a
-        restart takes it over at once.
+        restart takes it over at once. report_to: told when a job begins, comes further and ends.
         """
         self._records = records
         self._handlers = handlers
         self._poll_seconds = poll_seconds
         self._lease_seconds = lease_seconds
         self._owner = owner or uuid.uuid4().hex
+        self._report_to = report_to
         self._job: Job | None = None
         self._outages = Outages(_log)
 
@@ -92,12 +94,13 @@ class JobWorker:
         handler = self._handlers.get(job.kind)
         if handler is None:
             error = f"this service does not know jobs of the kind {job.kind!r}"
-            await self._records.update_job(
-                dataclasses.replace(job, state=JobState.FAILED, error=error)
-            )
+            failed = dataclasses.replace(job, state=JobState.FAILED, error=error)
+            self._report_to(failed)
+            await self._records.update_job(failed)
             return
         _log.info("job_started", job=job.id, kind=job.kind)
         self._job = job
+        self._report_to(job)
         telling = asyncio.create_task(self._tell())
         try:
             result = await handler(job.arguments, self._progress)
@@ -108,6 +111,7 @@ class JobWorker:
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
+        self._report_to(done)
         await self._records.update_job(done)
         self._job = None
         _log.info("job_ended", job=job.id, kind=job.kind, state=str(done.state))
@@ -115,6 +119,7 @@ class JobWorker:
     def _progress(self, done: int, total: int | None) -> None:
         if self._job is not None:
             self._job = dataclasses.replace(self._job, done=done, total=total)
+            self._report_to(self._job)
 
     async def _tell(self) -> None:
         """Write the progress down, now and then."""

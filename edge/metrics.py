@@ -6,16 +6,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from edge.background_metrics import BackgroundMetrics
 from edge.facts import RequestFacts
+from edge.problems import kinds
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (0, 1, 2, 5, 10, 20, 50)
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # Codes of requests that were turned away before any work was done.
 _REFUSALS = frozenset({"unauthorized", "forbidden", "overloaded", "image_too_large"})
 
@@ -24,7 +34,8 @@ class EdgeMetrics:
     """The figures of one process, in a registry of their own.
 
     Workers on one port count in files of a folder that all of them read (PROMETHEUS_MULTIPROC_DIR,
-    which prometheus_client reads too), because a scrape reaches one of them.
+    which prometheus_client reads too), because a scrape reaches one of them. Counters that alerts
+    look at are there from the start: Prometheus sees no increase in a series that is born at 1.
     """
 
     def __init__(self) -> None:
@@ -52,12 +63,16 @@ class EdgeMetrics:
         self._errors = Counter(
             "facesearch_edge_errors_total", "Errors by code.", ("code",), registry=self.registry
         )
+        for kind in kinds():
+            self._errors.labels(kind.code)
         self._refused = Counter(
             "facesearch_edge_refused_total",
             "Requests turned away before any work was done.",
             ("code",),
             registry=self.registry,
         )
+        for code in _REFUSALS:
+            self._refused.labels(code)
         self.photos_enrolled = Counter(
             "facesearch_edge_photos_enrolled_total",
             "Photos put into the base.",
@@ -85,6 +100,9 @@ class EdgeMetrics:
             buckets=_RESULTS,
             registry=self.registry,
         )
+        self.background = BackgroundMetrics(self.registry)
+        if _SHARED_FOLDER not in os.environ:  # memory and CPU of one worker would be of no use
+            ProcessCollector(registry=self.registry)
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:
@@ -107,7 +125,7 @@ class EdgeMetrics:
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        if _SHARED_FOLDER not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # untyped there

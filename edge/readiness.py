@@ -24,11 +24,18 @@ class Readiness:
     """Asks every dependency, at most once in `cache_seconds` however many probes come."""
 
     def __init__(
-        self, backend: Backend, *, timeout_seconds: float = 2.0, cache_seconds: float = 1.0
+        self,
+        backend: Backend,
+        *,
+        timeout_seconds: float = 2.0,
+        cache_seconds: float = 1.0,
+        report_to: Callable[[ReadyAnswer], None] = lambda _: None,
     ) -> None:
+        """report_to: told every answer, whoever asked."""
         self._backend = backend
         self._timeout_seconds = timeout_seconds
         self._cache_seconds = cache_seconds
+        self._report_to = report_to
         self._answer: ReadyAnswer | None = None
         self._fresh_until = float("-inf")
         self._asking = asyncio.Lock()
@@ -36,6 +43,11 @@ class Readiness:
 
     async def __call__(self) -> ReadyAnswer:
         """The state of everything; never raises for a dependency that is away."""
+        answer = await self._now()
+        self._report_to(answer)
+        return answer
+
+    async def _now(self) -> ReadyAnswer:
         match self._backend.phase:
             case Phase.DRAINING:
                 return ReadyAnswer(

@@ -30,12 +30,15 @@ from edge.http_server import address_of, listen, serving
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
 from edge.inference_tls import channel_files
+from edge.metrics import EdgeMetrics
 from edge.outages import Outages
 from edge.problems import REINDEX
+from edge.readiness import Readiness
 from edge.services import audited, build_services
 from edge.settings import EdgeSettings
 from edge.stopping import stop_signal, unless
 from edge.use_cases.model import FaceAnalyzer
+from edge.watch import keeping_watch, looks_of
 from edge.workers.worker import Worker
 from storage.errors import EmbeddingSpaceMismatch, StoreUnavailable
 from storage.open import Stores, open_stores
@@ -69,7 +72,9 @@ async def serve(
     stop = stop_signal()
     listening = listen(settings.host, settings.port) if worker is None else worker.listening
     backend = Backend()
-    app = create_app(settings, backend)
+    metrics = EdgeMetrics()
+    readiness = Readiness(backend, report_to=metrics.background.ready)
+    app = create_app(settings, backend, metrics, readiness)
     async with AsyncExitStack() as stack:
         if worker is not None:
             await stack.enter_async_context(_stopping_with_parent(worker, stop))
@@ -95,15 +100,19 @@ async def serve(
         async def prepare() -> Services:
             outages = Outages(_log)
             stores = await _stores(opener, storage, opened, backend, outages)
-            services = build_services(settings, stores, faces, connect)
+            services = build_services(
+                settings, stores, faces, connect, on_sweep=metrics.background.swept
+            )
             await _check(services, backend, outages)
             return services if audit is None else audited(services, audit)
 
         services = await unless(stop, prepare())
         if services is not None:
             stack.enter_context(all_here_stays())
-            await stack.enter_async_context(background(services))
+            await stack.enter_async_context(background(services, metrics.background))
             backend.open(services)
+            looks = looks_of(settings, storage, metrics.background)
+            await stack.enter_async_context(keeping_watch(readiness, looks))
             if worker is None:
                 _log.info("serving", **address_of(listening), inference=list(settings.targets))
             else:

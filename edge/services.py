@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from edge.audit import AuditLog
 from edge.audited import AuditedAddFace, AuditedDetect, AuditedEnrol, AuditedRemove
@@ -19,7 +20,7 @@ from edge.use_cases.remove import RemovePhotos
 from edge.use_cases.search import SearchPhotos, SearchSettings
 from edge.use_cases.second_space import SecondSpace
 from edge.use_cases.spaces import Spaces
-from edge.use_cases.sweep import Sweep, SweepSettings
+from edge.use_cases.sweep import Sweep, SweepReport, SweepSettings
 from edge.use_cases.two_packs import Connect, TwoPacks
 from storage.open import Stores
 
@@ -34,9 +35,18 @@ def lease_owner(stores: Stores) -> str | None:
 
 
 def build_services(
-    settings: EdgeSettings, stores: Stores, first: FaceAnalyzer, connect: Connect
+    settings: EdgeSettings,
+    stores: Stores,
+    first: FaceAnalyzer,
+    connect: Connect,
+    *,
+    on_sweep: Callable[[SweepReport], None] = lambda _: None,
 ) -> Services:
-    """Everything the routes call. `connect`: to an inference server that the records name."""
+    """Everything the routes call.
+
+    connect: to an inference server that the records name. on_sweep: told how each sweep of
+    leftovers ended.
+    """
     vectors, records, photos = stores.vectors, stores.records, stores.photos
     spaces = Spaces(vectors, records)
     packs = TwoPacks(first, connect, spaces)
@@ -53,6 +63,7 @@ def build_services(
             staged_seconds=settings.staged_hours * 3600,
         ),
         owner=lease_owner(stores),
+        report_to=on_sweep,
     )
     api_key = None if settings.api_key is None else settings.api_key.get_secret_value()
     return Services(

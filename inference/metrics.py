@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    start_http_server,
+)
 
 from inference.admission import Load
 from inference.errors import StartError
@@ -108,6 +116,7 @@ class Metrics:
             registry=self.registry,
         )
         self._model = Info(named("model"), "What is loaded.", registry=self.registry)
+        ProcessCollector(registry=self.registry)
 
     def queue(self, name: str) -> QueueMetrics:
         """The observer of one batcher."""
@@ -125,6 +134,14 @@ class Metrics:
     def model(self, facts: dict[str, str]) -> None:
         """Say what is loaded."""
         self._model.info(facts)
+
+    def certificate(self, expires: Callable[[], float]) -> None:
+        """Say until when the certificate is valid; asked at every scrape, for it is renewed."""
+        Gauge(
+            "facesearch_inference_certificate_expires_timestamp_seconds",
+            "When the certificate of the server expires; 0: its file is no good.",
+            registry=self.registry,
+        ).set_function(expires)
 
     def in_flight(self, held: Load) -> None:
         """Say what is admitted now."""

@@ -13,6 +13,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2
 
 from inference.admission import NOTHING, Admission, Load
+from inference.certificate_expiry import certificate_expiry
 from inference.engine import ModelInfo, open_engine
 from inference.errors import GaveUp
 from inference.hangs import Hangs
@@ -42,6 +43,9 @@ async def serve(settings: Settings, *, opener: OpenSessions = open_sessions) -> 
     stop = _stop_signal()
     hangs = Hangs(on_too_many=stop.set)
     metrics = Metrics()
+    expiry = certificate_expiry(settings)
+    if expiry is not None:
+        metrics.certificate(expiry)
     capacity = Load(settings.queue_items, settings.queue_bytes)
     admission = Admission(capacity, waiting_share=1 - UNARY_SHARE, on_change=metrics.in_flight)
     service = InferenceService(settings, admission, metrics, _version())
