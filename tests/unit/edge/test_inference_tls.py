@@ -16,9 +16,11 @@ from edge.errors import InferenceTlsFault, InferenceUnavailable, StartRefused
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_targets import CallPolicy
 from edge.inference_tls import ChannelFiles, InferenceTls, inference_tls
+from edge.serve import _why_away
 from edge.settings import load_settings
 from edge.use_cases.model import Embed, LookPolicy
 from tests.certificates import DAY, Authority, Issued
+from tests.unit.edge.fakes import FakeFaceAnalyzer
 from tests.unit.edge.inference_server import ScriptedInference, serving
 
 PATIENT = CallPolicy(retry_seconds=20.0, timeout_seconds=20.0, rest_seconds=0.2)
@@ -87,10 +89,19 @@ async def why_not(target: str, tls: InferenceTls | None) -> str:
     async with edge_to(target, tls) as client:
         with pytest.raises(InferenceUnavailable):
             await width(client)
-        with pytest.raises(InferenceTlsFault) as caught:
-            await client.ping()
-    assert str(caught.value) == f"{target}: {caught.value.why}"
-    return caught.value.why
+        fault = await fault_of(client)
+    assert str(fault) == f"{target}: {fault.why}"
+    return fault.why
+
+
+async def fault_of(client: GrpcFaceAnalyzer) -> InferenceTlsFault:
+    """A busy machine may be too slow for one look at the server."""
+    async with asyncio.timeout(60):
+        while True:
+            with pytest.raises(InferenceUnavailable) as caught:
+                await client.ping()
+            if isinstance(caught.value, InferenceTlsFault):
+                return caught.value
 
 
 async def test_each_shows_the_other_a_certificate(site: Site) -> None:
@@ -172,6 +183,14 @@ async def test_an_edge_with_tls_before_a_plain_server(site: Site) -> None:
         said = await why_not(service.target, site.tls(issued=site.edge))
         assert said.startswith("the edge speaks TLS and inference does not")
         assert service.asked == []
+
+
+async def test_the_start_of_the_edge_says_it_in_plain_words_too() -> None:
+    fault = InferenceTlsFault("a:1", "inference speaks TLS")
+    closed = InferenceUnavailable("Socket closed")
+    assert await _why_away(FakeFaceAnalyzer(errors=[fault]), closed) == "a:1: inference speaks TLS"
+    assert await _why_away(FakeFaceAnalyzer(errors=[closed]), closed) == "Socket closed"
+    assert await _why_away(FakeFaceAnalyzer(), TimeoutError()) == "TimeoutError"
 
 
 @pytest.mark.parametrize("has_tls", [False, True])
