@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.identity import PhotoKey
 from storage.records.engines import sqlite_url
-from storage.records.model import ApiKey
+from storage.records.model import ApiKey, Space, SpaceState
 from storage.records.sql import SqlRecordStore
 from storage.records.tables import METADATA, photos, revisions
 from storage.records.transfer import (
@@ -26,7 +26,7 @@ from storage.records.transfer import (
     rows_there,
     snapshot,
 )
-from tests.contract.sample_photos import BEACH, began, detected, enrolled
+from tests.contract.sample_photos import BEACH, OTHER_SPACE, SPACE, began, detected, enrolled
 
 SECONDS = 30.0
 Rows = dict[str, list[Row]]
@@ -47,7 +47,7 @@ async def give(url: str, rows: Rows) -> None:
 
 
 async def use(store: SqlRecordStore) -> None:
-    """Photos in every state, and a key."""
+    """Photos in every state, a key, and a space that came after another one."""
     await enrolled(store, BEACH)
     await enrolled(store, BEACH, content=2)
     await enrolled(store, PhotoKey("", "a"), content=3, faces=0)
@@ -56,6 +56,10 @@ async def use(store: SqlRecordStore) -> None:
     made = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
     key = ApiKey("k", "0" * 64, frozenset({"search"}), None, made)
     await store.add_key(key)
+    await store.add_space(Space(SPACE, "former", "1", 8, SpaceState.ACTIVE))
+    later = Space(OTHER_SPACE, "present", "2", 8, SpaceState.FILLING)
+    await store.begin_filling(later, "host:50051")
+    assert await store.activate_filled(OTHER_SPACE, behind=0)
 
 
 @pytest.fixture
@@ -86,6 +90,7 @@ async def test_rows_come_as_json_that_holds_every_bit(
     try:
         assert await there.photo(BEACH) == await sql_store.photo(BEACH)
         assert await there.keys() == await sql_store.keys()
+        assert await there.spaces() == await sql_store.spaces()
     finally:
         await there.close()
 
@@ -115,7 +120,7 @@ async def test_a_snapshot_is_of_one_moment(sql_store: SqlRecordStore, sql_url: s
     before = await rows_of(sql_url)
     async with snapshot(sql_url, timeout_seconds=SECONDS) as taken:
         await sql_store.remove_photo(BEACH)
-        await enrolled(sql_store, PhotoKey("", "new"), content=9)
+        await detected(sql_store, PhotoKey("", "new"), content=9)
         seen = [row async for page in taken.rows(revisions) for row in page]
         names = [row async for page in taken.rows(photos) for row in page]
     assert seen == before["revisions"]
