@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from cli.errors import UsageError
+from cli.errors import CommandError, UsageError
 from edge.audit import STDOUT, AuditEntry, open_audit_file, user_actor
 from edge.audit_file import LineWriter, StandardStream
 from edge.errors import StartRefused
@@ -26,6 +26,16 @@ class CommandAudit:
         if self._writer is not None:
             entry = AuditEntry(action, user_actor(), details=details)
             self._writer.append(entry.line(datetime.now(UTC)))
+
+    def note_done(self, action: str, done: str, **details: str | int) -> None:
+        """The same of what cannot be taken back: `done` says that it was.
+
+        Raises CommandError if the line cannot be written.
+        """
+        try:
+            self.note(action, **details)
+        except OSError as error:
+            raise CommandError(f"{done}, but EDGE_AUDIT_LOG cannot be written: {error}") from error
 
 
 @contextmanager

@@ -49,12 +49,7 @@ async def revoke_key(data_dir: Path, name: str) -> bool:
         async with records_of(data_dir) as records:
             is_revoked = await records.revoke_key(name)
         if is_revoked:
-            try:
-                audit.note("revoke_key", name=name)
-            except OSError as error:
-                raise CommandError(
-                    f"the key {name!r} is revoked, but " + _UNTOLD.format(error)
-                ) from error
+            audit.note_done("revoke_key", f"the key {name!r} is revoked", name=name)
         return is_revoked
 
 

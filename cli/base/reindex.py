@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cli.base.audit import CommandAudit, command_audit
 from cli.base.jobs import POLL_SECONDS, Progress, ask_service
 from cli.base.records import records_of, settings_of
 from cli.base.reindex_report import pack_of
@@ -51,6 +52,11 @@ async def reindex_base(order: ReindexOrder) -> Mapping[str, object]:
 
     With a server of its own for the new pack, it returns only when the service does without it.
     """
+    with command_audit() as audit:
+        return await _reindex_base(order, audit)
+
+
+async def _reindex_base(order: ReindexOrder, audit: CommandAudit) -> Mapping[str, object]:
     async with records_of(order.data_dir) as records, _target(order) as target:
         await _take_over(records, target)
         with progress("faces") as bar:
@@ -60,6 +66,9 @@ async def reindex_base(order: ReindexOrder) -> Mapping[str, object]:
                 bar.update(task, completed=done, total=total)
 
             figures, by_service = await _by_whoever_can(records, order, target, advance)
+        former, present = pack_of(figures, "former"), pack_of(figures, "present")
+        changed = f"the base is searched with {present} now"
+        audit.note_done("change_pack", changed, former=former, present=present)
         if by_service:
             await _stay(records, order, target, figures)
     return figures

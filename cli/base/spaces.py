@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cli.base.audit import command_audit
 from cli.base.jobs import POLL_SECONDS, ask_service
 from cli.base.records import records_of, settings_of
 from cli.errors import CommandError, UsageError
@@ -30,6 +31,15 @@ async def stored_spaces(data_dir: Path) -> Sequence[Space]:
 
 async def drop_space(data_dir: Path, space: str) -> Mapping[str, object]:
     """Drop one, by whoever has the stores open. Raises CommandError or StorageError."""
+    with command_audit() as audit:
+        dropped = await _drop(data_dir, space)
+        audit.note_done(
+            "drop_space", f"{space} is dropped", space=space, pack=str(dropped.get("pack"))
+        )
+    return dropped
+
+
+async def _drop(data_dir: Path, space: str) -> Mapping[str, object]:
     until = time.monotonic() + _START_SECONDS
     async with records_of(data_dir) as records:
         while True:

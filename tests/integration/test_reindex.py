@@ -236,7 +236,8 @@ def test_several_edges_change_their_pack_and_only_inference_is_started_anew(
         new = lives.enter_context(start_inference(other_pack, SESSIONS="1"))
         with Searches(first.url, probes) as one, Searches(second.url, probes) as other:
             both = (one, other)
-            figures = done(servers.stores, "reindex", "--inference-url", new.address)
+            settings = servers.stores | {"EDGE_AUDIT_LOG": str(tmp_path / "audit")}
+            figures = done(settings, "reindex", "--inference-url", new.address)
             searched(both)
             # The server of the settings comes back with the new pack, under the same address.
             address = servers.inference.address
@@ -250,13 +251,15 @@ def test_several_edges_change_their_pack_and_only_inference_is_started_anew(
                 for space in asyncio.run(stored_spaces(tmp_path))
                 if space.state is SpaceState.RETIRED
             )
-            done(servers.stores, "spaces", "drop", retired.id)
+            done(settings, "spaces", "drop", retired.id)
             assert new.terminate() == 0
             searched(both)
         assert one.failures == other.failures == []
         with client_of(second) as client:
             assert client.listing() == listed
         assert figures["left_out"] == 0
+        audited = [json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()]
+        assert [entry["action"] for entry in audited] == ["change_pack", "drop_space"]
         assert asyncio.run(check_base(CheckOrder(tmp_path))).problems == 0
 
 
