@@ -85,7 +85,7 @@ async def _open_vectors(settings: StorageSettings) -> VectorStore:
         await asyncio.to_thread(importlib.import_module, "storage.vectors.milvus_server_open")
         from storage.vectors.milvus_server_open import open_server  # noqa: PLC0415
 
-        return open_server(settings)
+        return await open_server(settings)
     await asyncio.to_thread(importlib.import_module, "storage.vectors.milvus_lite_open")
     from storage.vectors.milvus_lite_open import open_lite  # noqa: PLC0415
 
@@ -97,7 +97,11 @@ async def _open_records(settings: StorageSettings) -> RecordStore:
     if settings.records_url == MEMORY_URL:
         return MemoryRecordStore()
     url = settings.records_url or sqlite_url(settings.data_dir.absolute() / "records.sqlite")
-    return await SqlRecordStore.open(url, timeout_seconds=settings.timeout_seconds)
+    return await SqlRecordStore.open(
+        url,
+        timeout_seconds=settings.timeout_seconds,
+        connections=settings.records_connections,
+    )
 
 
 async def _open_photos(settings: StorageSettings) -> PhotoStore:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from storage import setting_conflicts, setting_urls
 from storage.errors import StoreMisconfigured
+from storage.setting_conflicts import PREFIX
 from storage.setting_errors import is_out_of_range, words
+from storage.setting_urls import MEMORY_URL
 
-PREFIX = "STORAGE_"
-MEMORY_URL = "memory://"
-# Names that every S3 takes as they are; no empty part, which the keys of objects may not have.
-_S3_PART = r"/(?!\.{1,2}(?:/|$))[\w!.*'()-]+"
-_S3_URL = re.compile(rf"s3://[A-Za-z0-9][A-Za-z0-9._-]{{2,62}}(?:{_S3_PART})*/?", re.ASCII)
-Parameters = Annotated[dict[str, int | float | str], NoDecode]
+__all__ = ["MEMORY_URL", "PREFIX", "StorageSettings", "load_settings"]
+
+Parameters = Annotated[dict[str, bool | int | float | str], NoDecode]
 
 
 class StorageSettings(BaseSettings):
@@ -43,6 +41,25 @@ class StorageSettings(BaseSettings):
     )
     vectors_token: SecretStr = Field(
         default=SecretStr(""), description="Token of the Milvus server, or user:password."
+    )
+    vectors_database: str = Field(
+        default="",
+        max_length=255,
+        description="Database on the Milvus server, which must be there already. "
+        "Empty: its database `default`.",
+    )
+    vectors_tls_ca: Path | None = Field(
+        default=None,
+        description="PEM certificates of whoever signed that of an https:// Milvus server. "
+        "Empty: the usual authorities.",
+    )
+    vectors_tls_cert: Path | None = Field(
+        default=None,
+        description="PEM certificate chain to show to a Milvus server that asks for one "
+        "(tlsMode 2).",
+    )
+    vectors_tls_key: Path | None = Field(
+        default=None, description="PEM private key of vectors_tls_cert."
     )
     vectors_index: Literal[
         "FLAT",
@@ -78,10 +95,29 @@ class StorageSettings(BaseSettings):
         description="On a Milvus server. bounded: what another edge adds shows within seconds; "
         "strong: at once, and every search waits for it.",
     )
+    vectors_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Copies of the vectors that the query nodes of a Milvus cluster hold in "
+        "memory, for more searches at once. 0: as many as the server is set to, which is one.",
+    )
+    vectors_partition_key_isolation: bool = Field(
+        default=False,
+        description="Build an HNSW index for each collection, chosen when a space is made. Every "
+        "search must then name its collections.",
+    )
     records_url: str = Field(
         default="",
         description="Empty: SQLite in the data folder. postgresql://user:password@host/database. "
         "memory://: gone at the end.",
+    )
+    records_connections: int = Field(
+        default=15,
+        ge=1,
+        le=1000,
+        description="The most connections to PostgreSQL of each worker of the edge; up to 5 stay "
+        "open. Further calls wait.",
     )
     photos_url: str = Field(
         default="",
@@ -125,39 +161,22 @@ class StorageSettings(BaseSettings):
     @field_validator("vectors_url")
     @classmethod
     def _is_vectors_url(cls, url: str) -> str:
-        parts = _split(url)
-        if url in {"", MEMORY_URL} or (parts.scheme in {"http", "https"} and parts.hostname):
-            return url
-        raise ValueError("use http://host:port, https://host:port, memory:// or nothing")
+        return setting_urls.vectors_url(url)
 
     @field_validator("records_url")
     @classmethod
     def _is_records_url(cls, url: str) -> str:
-        scheme = _split(url).scheme.partition("+")[0]
-        if url in {"", MEMORY_URL} or scheme in {"postgresql", "postgres", "sqlite"}:
-            return url
-        raise ValueError("use postgresql://user:password@host/database, memory:// or nothing")
+        return setting_urls.records_url(url)
 
     @field_validator("photos_url")
     @classmethod
     def _is_photos_url(cls, url: str) -> str:
-        parts = _split(url)
-        if url in {"", MEMORY_URL}:
-            return url
-        if parts.scheme == "file" and parts.netloc in {"", "localhost"} and len(parts.path) > 1:
-            return url
-        if _S3_URL.fullmatch(url):
-            return url
-        raise ValueError("use s3://bucket/prefix, file:///folder, memory:// or nothing")
+        return setting_urls.photos_url(url)
 
     @field_validator("photos_endpoint")
     @classmethod
     def _is_endpoint(cls, url: str) -> str:
-        parts = _split(url)
-        is_bare = parts.path in {"", "/"} and not parts.query and "@" not in parts.netloc
-        if not url or (parts.scheme in {"http", "https"} and parts.hostname and is_bare):
-            return url.rstrip("/")
-        raise ValueError("use https://host, http://host:port or nothing")
+        return setting_urls.endpoint(url)
 
     @field_validator("vectors_index_params", "vectors_search_params", mode="before")
     @classmethod
@@ -171,40 +190,18 @@ class StorageSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        of_a_server = {
-            "VECTORS_TOKEN": bool(self.vectors_token.get_secret_value()),
-            "VECTORS_INDEX": self.vectors_index != "FLAT",
-            "VECTORS_INDEX_PARAMS": bool(self.vectors_index_params),
-            "VECTORS_SEARCH_PARAMS": bool(self.vectors_search_params),
-        }
-        idle = [PREFIX + name for name, is_set in of_a_server.items() if is_set]
-        if idle and not self.uses_milvus_server:
-            raise ValueError(f"{idle[0]} is for a Milvus server: set {PREFIX}VECTORS_URL too")
-        self._agree_on_photos()
+        setting_conflicts.check(self)
         return self
-
-    def _agree_on_photos(self) -> None:
-        has_key = bool(self.photos_access_key.get_secret_value())
-        has_secret = bool(self.photos_secret_key.get_secret_value())
-        of_s3 = {
-            "PHOTOS_ENDPOINT": bool(self.photos_endpoint),
-            "PHOTOS_REGION": bool(self.photos_region),
-            "PHOTOS_ACCESS_KEY": has_key,
-            "PHOTOS_SECRET_KEY": has_secret,
-            "PHOTOS_PATH_STYLE": not self.photos_path_style,
-        }
-        idle = [PREFIX + name for name, is_set in of_s3.items() if is_set]
-        if idle and not self.uses_s3:
-            raise ValueError(f"{idle[0]} is for S3: set {PREFIX}PHOTOS_URL=s3://bucket/prefix too")
-        if has_key != has_secret:
-            raise ValueError(
-                f"set {PREFIX}PHOTOS_ACCESS_KEY and {PREFIX}PHOTOS_SECRET_KEY together"
-            )
 
     @property
     def uses_milvus_server(self) -> bool:
         """Whether vectors are on a Milvus server."""
         return self.vectors_url not in {"", MEMORY_URL}
+
+    @property
+    def uses_postgresql(self) -> bool:
+        """Whether records are in PostgreSQL."""
+        return setting_urls.is_postgresql(self.records_url)
 
     @property
     def uses_s3(self) -> bool:
@@ -248,15 +245,6 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             closest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)[0]
             raise StoreMisconfigured(f"unknown setting {name}; did you mean {closest}?")
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  # reading it is the check
-    except ValueError as error:
-        raise ValueError(f"that is no URL: {error}") from error
-    return parts
 
 
 def _first_line(error: ValidationError) -> str:

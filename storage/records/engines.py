@@ -26,8 +26,9 @@ _DRIVERS = {
     _POSTGRESQL: _POSTGRESQL,
 }
 _READERS = 4
-_CONNECTIONS = 5
-_MORE_CONNECTIONS = 10
+CONNECTIONS = 15
+"""The most connections to PostgreSQL, unless somebody says otherwise."""
+_KEPT_CONNECTIONS = 5
 _RETRY_SECONDS = 0.05
 
 
@@ -73,15 +74,17 @@ def sqlite_url(file: Path) -> URL:
     return URL.create(_SQLITE, database=str(file))
 
 
-def make_engines(url: str | URL, timeout_seconds: float) -> Engines:
-    """Engines for a URL. Nothing is connected yet.
+def make_engines(
+    url: str | URL, timeout_seconds: float, *, connections: int = CONNECTIONS
+) -> Engines:
+    """Engines for a URL. Nothing is connected yet. `connections`: the most to PostgreSQL.
 
     Raises StoreMisconfigured for a URL that cannot work.
     """
     parsed = _parse(url)
     if parsed.drivername == _SQLITE:
         return _sqlite(parsed, timeout_seconds)
-    return _postgresql(parsed, timeout_seconds)
+    return _postgresql(parsed, timeout_seconds, connections)
 
 
 def _parse(url: str | URL) -> URL:
@@ -148,7 +151,7 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _postgresql(url: URL, timeout_seconds: float) -> Engines:
+def _postgresql(url: URL, timeout_seconds: float, connections: int) -> Engines:
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     milliseconds = str(round(timeout_seconds * 1000))
 
@@ -172,8 +175,8 @@ def _postgresql(url: URL, timeout_seconds: float) -> Engines:
         async_creator=connect,
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
-        pool_size=_CONNECTIONS,
-        max_overflow=_MORE_CONNECTIONS,
+        pool_size=min(connections, _KEPT_CONNECTIONS),
+        max_overflow=max(connections - _KEPT_CONNECTIONS, 0),
         pool_timeout=timeout_seconds,
     )
     # The same pool: a read is one statement, which needs no BEGIN and no ROLLBACK around it.

@@ -62,6 +62,18 @@ def eligible(within: Collections, excluding: Sequence[PhotoKey]) -> str:
     return _all_of(conditions)
 
 
+def of_collection(collection: str, excluding: Sequence[PhotoKey]) -> str:
+    """Faces of this one collection, which can be stored, but of none of these photos.
+
+    The form that Milvus takes where each collection has an index of its own: an equality, and the
+    collection in no `not` and no `in`.
+    """
+    here = f"collection_id == {literal(collection)}"
+    photos = {photo.photo_id for photo in excluding if photo.collection_id == collection}
+    names = sorted(filter(is_storable_name, photos))
+    return _all_of([here, f"not ({is_any_of('photo_id', names)})"] if names else [here])
+
+
 def is_nowhere(within: Collections) -> bool:
     """Whether no stored face can be in these collections."""
     return within is not None and not any(map(is_storable_name, within))

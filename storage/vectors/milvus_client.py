@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
 from pymilvus import MilvusClient
@@ -48,14 +48,30 @@ class MilvusCalls(Protocol):
         ...
 
 
-def connect(uri: str, *, token: str = "", timeout_seconds: float, keepalive: bool) -> MilvusClient:
-    """A client of its own. Blocks. Raises what pymilvus raises (FAILURES)."""
+def connect(
+    uri: str,
+    *,
+    token: str = "",
+    database: str = "",
+    files: Mapping[str, str] | None = None,
+    timeout_seconds: float,
+    keepalive: bool,
+) -> MilvusClient:
+    """A client of its own. Blocks. Raises what pymilvus raises (FAILURES).
+
+    `database` "": the server's default. `files`: of TLS, as pymilvus calls them.
+    """
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    options = channel_options(keepalive=keepalive)
-    # `dedicated`: otherwise pymilvus keeps the connection after `close`, for the next client.
     return MilvusClient(
-        uri, token=token, timeout=timeout_seconds, dedicated=True, grpc_options=options
+        uri,
+        token=token,
+        db_name=database,
+        timeout=timeout_seconds,
+        # Otherwise pymilvus keeps the connection after `close`, for the next client.
+        dedicated=True,
+        grpc_options=channel_options(keepalive=keepalive),
+        **(files or {}),
     )
 
 

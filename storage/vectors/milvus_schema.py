@@ -14,6 +14,11 @@ from storage.vectors.validation import MAX_ID_BYTES, MAX_NAME_BYTES
 METRIC = "IP"  # of unit vectors: the cosine
 KEY_FIELDS = ("face_id", "collection_id", "photo_id", "revision")
 VECTOR_FIELD = "vector"
+_ISOLATION = "partitionkey.isolation"
+# How many candidates an index looks at. Milvus refuses a search for more rows than that.
+_CANDIDATES = {"HNSW": "ef", "DISKANN": "search_list", "SCANN": "reorder_k"}
+
+Parameter = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +26,33 @@ class MilvusIndex:
     """How a server indexes the vectors. An approximate index makes searches approximate."""
 
     kind: str = "FLAT"
-    build: Mapping[str, int | float | str] = field(default_factory=dict)
+    build: Mapping[str, Parameter] = field(default_factory=dict)
     """For example {"M": 16, "efConstruction": 200} for HNSW."""
-    search: Mapping[str, int | float | str] = field(default_factory=dict)
+    search: Mapping[str, Parameter] = field(default_factory=dict)
     """For example {"ef": 128} for HNSW."""
 
     def search_params(self, limit: int) -> dict[str, object]:
         """What a search for `limit` rows sends."""
         params = dict(self.search)
-        if self.kind.startswith("HNSW"):
-            # Milvus refuses a search whose ef is below its limit.
-            params["ef"] = max(int(params.get("ef", 0)), limit)
+        candidates = _CANDIDATES.get(self.kind.partition("_")[0])
+        # The default of HNSW is a fixed number, those of the others grow with the limit.
+        if candidates is not None and (candidates == "ef" or candidates in params):
+            params[candidates] = max(int(params.get(candidates, 0)), limit)
         return {"metric_type": METRIC, "params": params}
 
 
-def create(client: MilvusClient, space: SpaceId, dim: int, timeout: float) -> None:
+@dataclass(frozen=True, slots=True)
+class MilvusSpace:
+    """A space as it was made. Neither can be changed afterwards."""
+
+    dim: int
+    is_isolated: bool
+    """Whether each collection_id has an index of its own: searches name one, and no more."""
+
+
+def create(
+    client: MilvusClient, space: SpaceId, dim: int, timeout: float, *, isolated: bool = False
+) -> None:
     """Make the collection, without an index."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("face_id", DataType.VARCHAR, is_primary=True, max_length=MAX_ID_BYTES)
@@ -46,7 +63,8 @@ def create(client: MilvusClient, space: SpaceId, dim: int, timeout: float) -> No
     schema.add_field("photo_id", DataType.VARCHAR, max_length=MAX_NAME_BYTES)
     schema.add_field("revision", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field(VECTOR_FIELD, DataType.FLOAT_VECTOR, dim=dim)
-    client.create_collection(space, schema=schema, timeout=timeout)
+    properties = {_ISOLATION: "true"} if isolated else {}
+    client.create_collection(space, schema=schema, properties=properties, timeout=timeout)
 
 
 def index(client: MilvusClient, space: SpaceId, how: MilvusIndex, timeout: float) -> None:
@@ -58,12 +76,22 @@ def index(client: MilvusClient, space: SpaceId, how: MilvusIndex, timeout: float
     client.create_index(space, params, timeout=timeout)
 
 
-def read_dim(client: MilvusClient, space: SpaceId, timeout: float) -> int:
-    """The dim of the vectors. Raises StoreMisconfigured for a collection that is not ours."""
-    fields = {
-        each["name"]: each for each in client.describe_collection(space, timeout=timeout)["fields"]
-    }
+def load(client: MilvusClient, space: SpaceId, replicas: int, timeout: float) -> None:
+    """Have the servers hold the collection ready for searches. `replicas` 0: as they are set."""
+    # Not sent where nobody asked: a server may refuse another number than it has loaded.
+    asked = {"replica_number": replicas} if replicas else {}
+    client.load_collection(space, timeout=timeout, **asked)
+
+
+def read(client: MilvusClient, space: SpaceId, timeout: float) -> MilvusSpace:
+    """The space as it is. Raises StoreMisconfigured for a collection that is not ours."""
+    described = client.describe_collection(space, timeout=timeout)
+    fields = {each["name"]: each for each in described["fields"]}
     if not fields.keys() >= {*KEY_FIELDS, VECTOR_FIELD}:
         msg = f"the Milvus collection {space} is not one of facesearch: use another database"
         raise StoreMisconfigured(msg)
-    return int(fields[VECTOR_FIELD]["params"]["dim"])
+    isolation = described.get("properties", {}).get(_ISOLATION, "")
+    return MilvusSpace(
+        dim=int(fields[VECTOR_FIELD]["params"]["dim"]),
+        is_isolated=str(isolation).lower() == "true",
+    )

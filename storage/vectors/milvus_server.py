@@ -14,12 +14,18 @@ from pymilvus import MilvusClient
 from storage.errors import StoreMisconfigured, VectorsUnavailable
 from storage.vectors.milvus_client import FAILURES, connect
 from storage.vectors.milvus_errors import translate
+from storage.vectors.milvus_tls import MilvusTls
 
 T = TypeVar("T")
 
 _THREADS = 16
 # A server makes a collection, indexes and loads it in several seconds.
 _DEFINE_SECONDS = 60.0
+# A start waits no longer for a server that may come later.
+_PROVE_SECONDS = 2.0
+# Of the time of a call. pymilvus pauses for up to 3 s between attempts to connect and looks at the
+# clock afterwards; whoever stops waiting first never learns why it could not.
+_CONNECT_SHARE = 0.5
 
 
 class MilvusServer:
@@ -31,7 +37,15 @@ class MilvusServer:
 
     is_embedded = False
 
-    def __init__(self, url: str, *, token: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        timeout_seconds: float,
+        database: str = "",
+        tls: MilvusTls | None = None,
+    ) -> None:
         """Raises StoreMisconfigured if the URL cannot be one of a Milvus server."""
         if not _is_server(url):
             msg = (
@@ -40,11 +54,24 @@ class MilvusServer:
             raise StoreMisconfigured(msg)
         self._url = url
         self._token = token
+        self._database = database
+        self._tls = tls or MilvusTls()
         self._timeout_seconds = timeout_seconds
         self._client: MilvusClient | None = None
         self._connecting = threading.Lock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="milvus")
         self._closed = False
+
+    async def prove(self) -> None:
+        """See whether the server lets us in, to the database too.
+
+        Raises VectorsRefused if it does not, VectorsUnavailable if it does not answer.
+        """
+        await self._run(
+            lambda client, timeout: client.list_collections(timeout=timeout),
+            min(self._timeout_seconds, _PROVE_SECONDS),
+            writing=False,
+        )
 
     async def read(self, call: Callable[[MilvusClient, float], T]) -> T:
         return await self._run(call, self._timeout_seconds, writing=False)
@@ -84,13 +111,13 @@ class MilvusServer:
     def _attempt(
         self, call: Callable[[MilvusClient, float], T], seconds: float, writing: bool
     ) -> T:
-        client = self._connected()
+        client = self._connected(min(seconds, self._timeout_seconds) * _CONNECT_SHARE)
         try:
             return call(client, seconds)
         except FAILURES as error:
             raise translate(error, writing) from error
 
-    def _connected(self) -> MilvusClient:
+    def _connected(self, seconds: float) -> MilvusClient:
         # A client that has connected once reconnects by itself.
         with self._connecting:
             if self._client is None:
@@ -98,7 +125,9 @@ class MilvusServer:
                     self._client = connect(
                         self._url,
                         token=self._token,
-                        timeout_seconds=self._timeout_seconds,
+                        database=self._database,
+                        files=self._tls.options(),
+                        timeout_seconds=seconds,
                         keepalive=True,
                     )
                 except FAILURES as error:

@@ -90,7 +90,7 @@ async def test_photos_may_be_in_a_folder_of_their_own(tmp_path: Path) -> None:
 
 
 async def test_a_milvus_server_need_not_be_there_at_the_start(tmp_path: Path) -> None:
-    urls = {**IN_MEMORY, "vectors_url": "http://127.0.0.1:1"}
+    urls = {**IN_MEMORY, "vectors_url": "http://127.0.0.1:1", "timeout_seconds": "1"}
     async with open_stores(settings_with(tmp_path / "data", **urls)) as stores:
         assert isinstance(stores.vectors, MilvusVectorStore)
         with pytest.raises(VectorsUnavailable):

@@ -52,12 +52,22 @@ def test_a_server_for_each_needs_no_data_folder() -> None:
     assert not settings.needs_data_dir
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("STORAGE_DATADIR", "STORAGE_DATA_DIR"),
+        ("STORAGE_VECTORS_FOO", "STORAGE_VECTORS_"),
+        ("STORAGE_VECTORS_REPLICA", "STORAGE_VECTORS_REPLICAS"),
+        ("STORAGE_VECTORS_TLS_CERTIFICATE", "STORAGE_VECTORS_TLS_CERT"),
+        ("storage_records_connection", "STORAGE_RECORDS_CONNECTIONS"),
+    ],
+)
 def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, misspelt: str, meant: str
 ) -> None:
-    monkeypatch.setenv("STORAGE_DATADIR", "/a")
+    monkeypatch.setenv(misspelt, "anything")
 
-    with pytest.raises(StoreMisconfigured, match="STORAGE_DATADIR; did you mean STORAGE_DATA_DIR"):
+    with pytest.raises(StoreMisconfigured, match=f"{misspelt}; did you mean {meant}"):
         load_settings()
 
 
@@ -80,6 +90,9 @@ def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(
         ("VECTORS_INDEX", "GARBAGE", "must be 'FLAT'"),
         ("VECTORS_INDEX_PARAMS", "{M", "no JSON"),
         ("VECTORS_CONSISTENCY", "eventually", "'bounded' or 'strong'"),
+        ("VECTORS_REPLICAS", "-1", "must be a whole number from 0 to 1000"),
+        ("VECTORS_PARTITION_KEY_ISOLATION", "perhaps", "must be true or false"),
+        ("RECORDS_CONNECTIONS", "0", "must be a whole number from 1 to 1000"),
         ("TIMEOUT_SECONDS", "0", "must be a number above 0 and at most 600"),
         ("TIMEOUT_SECONDS", "nan", "must be a number above 0"),
     ],
@@ -89,7 +102,9 @@ def test_an_impossible_value_is_one_line_that_names_the_variable(
 ) -> None:
     monkeypatch.setenv(PREFIX + name, value)
 
-    with pytest.raises(StoreMisconfigured, match=rf"^{PREFIX}{name}(=0)?: .*({said})") as refused:
+    with pytest.raises(
+        StoreMisconfigured, match=rf"^{PREFIX}{name}(=-?[01])?: .*({said})"
+    ) as refused:
         load_settings()
 
     assert "\n" not in str(refused.value)
@@ -102,6 +117,12 @@ def test_an_impossible_value_is_one_line_that_names_the_variable(
         ("VECTORS_INDEX", "HNSW"),
         ("VECTORS_INDEX_PARAMS", '{"M": 16}'),
         ("VECTORS_SEARCH_PARAMS", '{"ef": 16}'),
+        ("VECTORS_DATABASE", "faces"),
+        ("VECTORS_TLS_CA", "ca.pem"),
+        ("VECTORS_TLS_CERT", "client.pem"),
+        ("VECTORS_TLS_KEY", "client.key"),
+        ("VECTORS_REPLICAS", "2"),
+        ("VECTORS_PARTITION_KEY_ISOLATION", "true"),
     ],
 )
 @pytest.mark.parametrize("url", ["", "memory://"])
@@ -157,6 +178,70 @@ def test_half_a_key_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
     with pytest.raises(StoreMisconfigured, match="ACCESS_KEY and STORAGE_PHOTOS_SECRET_KEY tog"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"VECTORS_TLS_CA": "ca.pem"}, "VECTORS_TLS_CA is for https://"),
+        ({"VECTORS_TLS_CERT": "c.pem", "VECTORS_TLS_KEY": "k.pem"}, "VECTORS_TLS_CERT is for http"),
+        (
+            {"VECTORS_URL": "https://m", "VECTORS_TLS_CERT": "c.pem", "VECTORS_TLS_CA": "ca.pem"},
+            "VECTORS_TLS_CERT and STORAGE_VECTORS_TLS_KEY together",
+        ),
+        (
+            {"VECTORS_URL": "https://m", "VECTORS_TLS_CERT": "c.pem", "VECTORS_TLS_KEY": "k.pem"},
+            "VECTORS_TLS_CERT needs STORAGE_VECTORS_TLS_CA",
+        ),
+        ({"VECTORS_PARTITION_KEY_ISOLATION": "true"}, "needs STORAGE_VECTORS_INDEX=HNSW"),
+        (
+            {"VECTORS_PARTITION_KEY_ISOLATION": "true", "VECTORS_INDEX": "HNSW_SQ"},
+            "needs STORAGE_VECTORS_INDEX=HNSW",
+        ),
+        ({"RECORDS_CONNECTIONS": "20"}, "RECORDS_CONNECTIONS is for PostgreSQL"),
+        (
+            {"RECORDS_CONNECTIONS": "20", "RECORDS_URL": "sqlite:///records.sqlite"},
+            "RECORDS_CONNECTIONS is for PostgreSQL",
+        ),
+    ],
+)
+def test_two_settings_that_make_no_sense_together_are_both_named(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("STORAGE_VECTORS_URL", "http://milvus:19530")
+    for name, value in told.items():
+        monkeypatch.setenv(PREFIX + name, value)
+
+    with pytest.raises(StoreMisconfigured, match=said) as refused:
+        load_settings()
+
+    assert "\n" not in str(refused.value)
+
+
+def test_a_cluster_is_described_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "VECTORS_URL": "https://milvus:19530",
+        "VECTORS_TOKEN": "root:Milvus",
+        "VECTORS_DATABASE": "faces",
+        "VECTORS_TLS_CA": "/ca.pem",
+        "VECTORS_TLS_CERT": "/client.pem",
+        "VECTORS_TLS_KEY": "/client.key",
+        "VECTORS_INDEX": "HNSW",
+        "VECTORS_INDEX_PARAMS": '{"M": 32, "refine": true}',
+        "VECTORS_REPLICAS": "2",
+        "VECTORS_PARTITION_KEY_ISOLATION": "true",
+        "RECORDS_URL": "postgresql+asyncpg://u:p@host/db",
+        "RECORDS_CONNECTIONS": "4",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(PREFIX + name, value)
+
+    settings = load_settings()
+
+    assert settings.vectors_tls_ca == Path("/ca.pem")
+    assert settings.vectors_index_params == {"M": 32, "refine": True}
+    assert (settings.vectors_replicas, settings.records_connections) == (2, 4)
+    assert settings.uses_postgresql
 
 
 def test_a_password_is_not_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:

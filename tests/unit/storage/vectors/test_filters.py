@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.identity import PhotoKey
-from storage.vectors.filters import eligible, is_any_of, is_nowhere, literal
+from storage.vectors.filters import eligible, is_any_of, is_nowhere, literal, of_collection
 
 _UNESCAPED = {"\\\\": "\\", '\\"': '"', "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 
@@ -82,3 +82,12 @@ def test_nothing_can_be_in_no_collection_and_in_one_that_cannot_be(
 
 def test_a_list_of_values_is_escaped_value_by_value() -> None:
     assert is_any_of("revision", ["a", '"]']) == 'revision in ["a", "\\"]"]'
+
+
+def test_one_collection_is_an_equality_and_in_no_negation() -> None:
+    photos = [PhotoKey("a", "q"), PhotoKey("b", "p"), PhotoKey("a", 'p"'), PhotoKey("a", "\ud800")]
+
+    assert of_collection("a", photos) == (
+        '(collection_id == "a") and (not (photo_id in ["p\\"", "q"]))'
+    )
+    assert of_collection('"', photos) == 'collection_id == "\\""'

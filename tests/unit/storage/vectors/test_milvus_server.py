@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
 
 from storage.errors import StorageError, StoreMisconfigured, VectorsUnavailable
 from storage.identity import SpaceId
 from storage.vectors.milvus import MilvusVectorStore
+from storage.vectors.milvus_errors import VectorsRefused, translate
 from storage.vectors.milvus_schema import MilvusIndex
 from storage.vectors.milvus_server import MilvusServer
 from tests.contract.milvus_process import MilvusProcess
@@ -196,3 +198,53 @@ def test_a_search_never_asks_for_more_rows_than_the_index_looks_at() -> None:
     assert index.search_params(10) == {"metric_type": "IP", "params": {"ef": 64}}
     assert index.search_params(500) == {"metric_type": "IP", "params": {"ef": 500}}
     assert MilvusIndex().search_params(500) == {"metric_type": "IP", "params": {}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "name"),
+    [("DISKANN", 100, "search_list"), ("SCANN", 100, "reorder_k"), ("HNSW_SQ", 100, "ef")],
+)
+def test_whatever_the_index_calls_it_there_are_as_many_candidates_as_rows(
+    kind: str, told: int, name: str
+) -> None:
+    index = MilvusIndex(kind, {}, {name: told})
+
+    assert index.search_params(10)["params"] == {name: told}
+    assert index.search_params(500)["params"] == {name: 500}
+
+
+@pytest.mark.parametrize("kind", ["DISKANN", "SCANN", "IVF_FLAT", "FLAT"])
+def test_an_index_with_candidates_of_its_own_accord_is_told_none(kind: str) -> None:
+    assert MilvusIndex(kind).search_params(500)["params"] == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MilvusException(code=65535, message="auth check failure, please check api key"), "TOKEN"),
+        (MilvusException(message="PrivilegeLoad: permission deny to nobody"), "grant it more"),
+        (MilvusException(code=800, message="database not found[database=x]"), "VECTORS_DATABASE"),
+        (
+            MilvusException(
+                code=1100, message="can't change the replica number for loaded collection"
+            ),
+            "STORAGE_VECTORS_REPLICAS",
+        ),
+    ],
+)
+def test_what_a_server_refuses_is_said_with_what_to_do(error: MilvusException, said: str) -> None:
+    refused = translate(error, True)
+
+    assert isinstance(refused, VectorsRefused)
+    assert said in str(refused)
+    assert error.message in str(refused)
+
+
+def test_a_refusal_is_found_beneath_what_pymilvus_makes_of_it() -> None:
+    outer = MilvusException(message="Fail connecting to server, illegal connection params")
+    outer.__cause__ = MilvusException(message="rpc error: Unauthenticated\nmissing authorization")
+
+    refused = translate(outer, False)
+
+    assert isinstance(refused, VectorsRefused)
+    assert "\n" not in str(refused)
