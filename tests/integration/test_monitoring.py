@@ -192,6 +192,13 @@ def test_a_service_that_is_well_raises_no_alert_but_the_watchdog(watched: Watche
     assert firing() == {"FacesearchWatchdog"}
 
 
+def test_the_process_counts_its_sweeps(watched: Watched) -> None:
+    def sweeps() -> float:
+        return samples(watched.edge_port)['facesearch_edge_sweeps_total{outcome="done"}']
+
+    until(lambda: sweeps() > 0, "a sweep")
+
+
 def test_every_variable_of_a_dashboard_has_values(watched: Watched) -> None:
     asked = [
         entry["query"]["query"]

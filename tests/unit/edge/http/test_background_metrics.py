@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.backend import Backend
+from edge.background import CHECK_JOB, background
 from edge.certificates import PemFile
 from edge.inference_tls import InferenceTls
 from edge.metrics import EdgeMetrics
@@ -133,6 +134,13 @@ def test_a_job_is_followed_from_its_beginning_to_its_end(metrics: EdgeMetrics) -
     metrics.background.job(dataclasses.replace(JOB, state=JobState.FAILED))
     assert value(metrics, "jobs_running", kind="check") == 0
     assert value(metrics, "jobs_total", kind="check", state="failed") == 1
+
+
+async def test_jobs_that_the_edge_runs_are_counted(edge: Edge, metrics: EdgeMetrics) -> None:
+    await edge.stores.records.add_job(CHECK_JOB, {})
+    async with background(edge.backend.services, metrics.background):
+        await until(lambda: value(metrics, "jobs_total", kind=CHECK_JOB, state="done") == 1)
+    assert value(metrics, "jobs_running", kind=CHECK_JOB) == 0
 
 
 def test_kinds_of_jobs_are_bounded(metrics: EdgeMetrics) -> None:
