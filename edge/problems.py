@@ -146,6 +146,16 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
         Kind(409, "embedding_space_mismatch", "The base was made by another model"),
     ),
     (
+        storage.CollectionNeeded,
+        Kind(
+            400,
+            "collection_needed",
+            "Name a collection",
+            "Each collection of this base is indexed by itself: name one or several as "
+            "collection_id.",
+        ),
+    ),
+    (
         storage.AlreadyExists,
         Kind(
             412,

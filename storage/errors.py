@@ -8,6 +8,7 @@ StorageError
 ├── StorageFull               no room for what was to be written; nothing half-written stays
 ├── EmbeddingSpaceMismatch    vectors of another model are in the way
 ├── SpaceInUse                a space that is searched, or another one that is being filled
+├── CollectionNeeded          a base that is searched by collection, and none was named
 ├── StoreMisconfigured        a URL or a folder that cannot work; stops the start with one line
 │   └── StoreLocked           the folder is open in another process
 └── (outcomes of records)
@@ -55,6 +56,10 @@ class EmbeddingSpaceMismatch(StorageError):
 
 class SpaceInUse(StorageError):
     """The space is searched, or another one is being filled. The message says which."""
+
+
+class CollectionNeeded(StorageError):
+    """Each collection of this base is indexed by itself, so a search has to name some."""
 
 
 class StoreMisconfigured(StorageError):

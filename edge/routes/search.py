@@ -61,6 +61,7 @@ def search_routes(backend: Backend, settings: EdgeSettings, metrics: EdgeMetrics
         summary="Photos that show the person on a selfie",
         response_model=SearchAnswer,
         responses=problems_of(
+            "collection_needed",
             "invalid_image_format",
             "no_faces_detected",
             "too_many_faces",

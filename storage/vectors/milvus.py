@@ -9,16 +9,11 @@ from typing import Literal, TypeVar
 
 from pymilvus import MilvusClient
 
-from storage.errors import StoreMisconfigured, VectorsUnavailable
+from storage.errors import CollectionNeeded, StoreMisconfigured, VectorsUnavailable
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId
 from storage.vectors import filters, milvus_schema
 from storage.vectors.milvus_client import FAILURES, MilvusCalls
-from storage.vectors.milvus_errors import (
-    COLLECTION_NOT_FOUND,
-    NOT_LOADED,
-    VectorsRefused,
-    code_of,
-)
+from storage.vectors.milvus_errors import COLLECTION_NOT_FOUND, NOT_LOADED, code_of
 from storage.vectors.milvus_rows import Row, face_of, hit_of, key_of, row_of
 from storage.vectors.milvus_schema import KEY_FIELDS, VECTOR_FIELD, MilvusIndex, MilvusSpace
 from storage.vectors.port import (
@@ -60,7 +55,7 @@ class MilvusVectorStore:
     is complete up to the recall of that index.
 
     A space that was made with partition key isolation can only be searched by collection: a search
-    that names none raises VectorsRefused.
+    that names none raises CollectionNeeded.
     """
 
     def __init__(
@@ -163,7 +158,7 @@ class MilvusVectorStore:
             )
         if within is None:
             msg = f"space {space} was made with partition key isolation: name its collections"
-            raise VectorsRefused(msg)
+            raise CollectionNeeded(msg)
         # One search each: Milvus takes a single collection where each has its own index.
         found_in_each = await asyncio.gather(
             *(

@@ -94,6 +94,8 @@ class VectorStore(Protocol):
         Most similar first; ties by photo_id, collection_id, face_id. Faces of the photos in
         `excluding` are passed over. Fewer than `limit` rows means there are no more. An unknown or
         empty space gives an empty answer.
+
+        Raises CollectionNeeded if `within` is None and each collection is indexed by itself.
         """
         ...
 

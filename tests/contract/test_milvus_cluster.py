@@ -14,7 +14,7 @@ import pytest
 from pymilvus import MilvusClient
 from structlog.testing import capture_logs
 
-from storage.errors import StoreMisconfigured, VectorsUnavailable
+from storage.errors import CollectionNeeded, StoreMisconfigured, VectorsUnavailable
 from storage.identity import FaceId, PhotoKey, RevisionId, SpaceId
 from storage.settings import StorageSettings
 from storage.vectors.milvus import MilvusVectorStore
@@ -347,7 +347,7 @@ async def test_a_search_of_the_whole_base_is_refused_where_collections_are_isola
     # A store that does not know of it learns it from the space.
     other = await open_server(settings(milvus.url, vectors_token=TOKEN, timeout_seconds=30))
     for store in (isolated, other):
-        with pytest.raises(VectorsRefused, match="name its collections"):
+        with pytest.raises(CollectionNeeded, match="name its collections"):
             await store.search(SPACE, UNITS[0], within=None, limit=5, minimum_score=0)
         here = frozenset({"a"})
         assert await store.search(SPACE, UNITS[0], within=here, limit=5, minimum_score=0) == []

@@ -29,6 +29,7 @@ ANSWERS = [
     (storage_errors.StorageFull(SECRET), 503, "storage_full"),
     (storage_errors.RevisionGone(SECRET), 503, "records_unavailable"),
     (storage_errors.EmbeddingSpaceMismatch("s1", "s2"), 409, "embedding_space_mismatch"),
+    (storage_errors.CollectionNeeded(SECRET), 400, "collection_needed"),
     (storage_errors.AlreadyExists(SECRET), 412, "already_exists"),
     (RuntimeError(SECRET), 500, "internal"),
     (TimeoutError(SECRET), 500, "internal"),
