@@ -13,9 +13,10 @@ pin() {
 }
 UPGRADE=${1:-}
 # The largest set decides; the smaller ones are cut from it, so that all agree.
-pin dev.txt --extra cpu requirements/setup.in requirements/dev.in
+pin dev.txt --extra cpu --extra otel requirements/setup.in requirements/dev.in
 UPGRADE=""
 pin setup.txt --extra cpu requirements/setup.in --constraint requirements/dev.txt
 pin cpu.txt --extra cpu --constraint requirements/dev.txt
 pin edge.txt --constraint requirements/dev.txt
 pin gpu.txt --extra gpu --constraint requirements/dev.txt
+pin otel.txt --extra otel --constraint requirements/dev.txt

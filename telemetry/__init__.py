@@ -1,0 +1,1 @@
+"""How spans leave a process. Both roles use it, and only where traces are asked for."""
