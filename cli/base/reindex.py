@@ -21,8 +21,10 @@ from cli.running.service import ServiceOptions, start_inference
 from edge.errors import EdgeError
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
+from edge.inference_tls import channel_files
 from edge.jobs import JOBS_LEASE
 from edge.pack_change import REINDEX_JOB, reindexer
+from edge.settings import load_settings
 from edge.use_cases.embed_again import Pace
 from edge.use_cases.reindex import CannotReindex
 from edge.use_cases.spaces import Spaces
@@ -98,9 +100,9 @@ async def _by_itself(order: ReindexOrder, target: str, advance: Progress) -> Map
     quiet_logs()
     async with open_stores(settings_of(order.data_dir)) as stores:
         reindex = reindexer(stores, Spaces(stores.vectors, stores.records))
-        faces = GrpcFaceAnalyzer([target])
-        # Whoever else has these stores open, edges without a lease, needs to know the server.
-        told = None if stores.are_exclusive else target
+        faces = GrpcFaceAnalyzer([target], tls=channel_files(load_settings()))
+        # Edges that are started later may use that server; one of this command ends with it.
+        told = None if stores.are_exclusive else order.inference_url
         try:
             report = await reindex(faces, told, pace=order.pace, progress=advance)
         except (CannotReindex, EdgeError, InferenceFault) as error:

@@ -106,6 +106,7 @@ def _sqlite(url: URL, timeout_seconds: float) -> Engines:
     arguments = {"timeout": timeout_seconds, "isolation_level": None}
     reader = create_async_engine(
         url,
+        hide_parameters=True,  # names of photos are for no log
         isolation_level="AUTOCOMMIT",
         connect_args=arguments,
         pool_size=_READERS,
@@ -116,13 +117,17 @@ def _sqlite(url: URL, timeout_seconds: float) -> Engines:
     # in SQLite, whose waiters sleep and try again (p99 80-330 ms with four of them).
     writer = create_async_engine(
         url,
+        hide_parameters=True,
         connect_args=arguments,
         pool_size=1,
         max_overflow=0,
         pool_timeout=timeout_seconds,
     )
     direct_reader = create_engine(
-        url.set(drivername=_DIRECT_SQLITE), connect_args=arguments, poolclass=NullPool
+        url.set(drivername=_DIRECT_SQLITE),
+        hide_parameters=True,
+        connect_args=arguments,
+        poolclass=NullPool,
     )
     event.listen(reader.sync_engine, "connect", _set_up_sqlite_reader)
     event.listen(direct_reader, "connect", _set_up_sqlite_reader)
@@ -172,6 +177,7 @@ def _postgresql(url: URL, timeout_seconds: float, connections: int) -> Engines:
 
     writer = create_async_engine(
         url,
+        hide_parameters=True,
         async_creator=connect,
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
