@@ -51,27 +51,33 @@ def test_lines_of_several_processes_stay_whole(path: Path) -> None:
         "from pathlib import Path\n"
         "from edge.audit_file import AuditFile\n"
         "file = AuditFile(Path(sys.argv[1]))\n"
+        "print('ready', flush=True)\n"
         "sys.stdin.read()\n"
-        "for number in range(500):\n"
-        "    file.append(f'{sys.argv[2]} {number} '.encode() + b'x' * 1500)\n"
+        "for number in range(1500):\n"
+        "    file.append(f'{sys.argv[2]} {number} '.encode() + b'x' * 9000)\n"
     )
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", writing, str(path), str(number)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for number in range(3)
     ]
-    for writer in writers:  # they begin together
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+        writer.stdout.close()
+    for writer in writers:  # now they begin, together
         assert writer.stdin is not None
         writer.stdin.close()
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     lines = path.read_bytes().split(b"\n")
     assert lines.pop() == b""
-    assert {line[-1500:] for line in lines} == {b"x" * 1500}
-    assert sorted(line[:-1501] for line in lines) == sorted(
-        f"{writer} {number}".encode() for writer in range(3) for number in range(500)
+    assert {line[-9000:] for line in lines} == {b"x" * 9000}
+    assert sorted(line[:-9001] for line in lines) == sorted(
+        f"{writer} {number}".encode() for writer in range(3) for number in range(1500)
     )
 
 
