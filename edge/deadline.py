@@ -15,7 +15,8 @@ from contextvars import ContextVar
 current_deadline: ContextVar[float | None] = ContextVar("current_deadline", default=None)
 # The request's id, 1–128 visible ASCII characters; None: no request.
 current_request_id: ContextVar[str | None] = ContextVar("current_request_id", default=None)
-# The W3C trace context header of the request; None: it had none.
+# The W3C trace context header for calls that are made now: of the span that is open (edge.tracing),
+# or as the request brought it; None: neither.
 current_traceparent: ContextVar[str | None] = ContextVar("current_traceparent", default=None)
 
 

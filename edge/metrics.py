@@ -94,6 +94,12 @@ class EdgeMetrics:
             ("policy",),
             registry=self.registry,
         )
+        self._spans_lost = Counter(
+            "facesearch_edge_spans_lost_total",
+            "Spans that no collector got: the queue was full, or it did not take them.",
+            ("reason",),
+            registry=self.registry,
+        )
         self.search_results = Histogram(
             "facesearch_edge_search_results",
             "Photos on a page of a search.",
@@ -103,6 +109,10 @@ class EdgeMetrics:
         self.background = BackgroundMetrics(self.registry)
         if _SHARED_FOLDER not in os.environ:  # memory and CPU of one worker would be of no use
             ProcessCollector(registry=self.registry)
+
+    def spans_lost(self, reason: str, spans: int) -> None:
+        """Spans that no collector got."""
+        self._spans_lost.labels(reason).inc(spans)
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:

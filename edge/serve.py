@@ -14,6 +14,7 @@ from contextlib import (
 
 import structlog
 
+from edge import __version__
 from edge.app import create_app
 from edge.audit import open_audit_log
 from edge.backend import Backend, Services
@@ -37,6 +38,7 @@ from edge.readiness import Readiness
 from edge.services import audited, build_services
 from edge.settings import EdgeSettings
 from edge.stopping import stop_signal, unless
+from edge.tracing import open_tracing
 from edge.use_cases.model import FaceAnalyzer
 from edge.watch import keeping_watch, looks_of
 from edge.workers.worker import Worker
@@ -74,8 +76,11 @@ async def serve(
     backend = Backend()
     metrics = EdgeMetrics()
     readiness = Readiness(backend, report_to=metrics.background.ready)
-    app = create_app(settings, backend, metrics, readiness)
     async with AsyncExitStack() as stack:
+        tracing = await stack.enter_async_context(
+            open_tracing(settings, __version__, metrics.spans_lost)
+        )
+        app = create_app(settings, backend, metrics, readiness, tracing)
         if worker is not None:
             await stack.enter_async_context(_stopping_with_parent(worker, stop))
         # What is entered first is left last: stores and inference outlive the last request.
@@ -101,7 +106,12 @@ async def serve(
             outages = Outages(_log)
             stores = await _stores(opener, storage, opened, backend, outages)
             services = build_services(
-                settings, stores, faces, connect, on_sweep=metrics.background.swept
+                settings,
+                stores,
+                faces,
+                connect,
+                on_sweep=metrics.background.swept,
+                tracing=tracing,
             )
             await _check(services, backend, outages)
             return services if audit is None else audited(services, audit)

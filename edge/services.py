@@ -11,6 +11,8 @@ from edge.backend import Services
 from edge.keys import KeyRing
 from edge.settings import EdgeSettings
 from edge.timed_faces import TimedFaces
+from edge.traced_port import traced_connect, traced_faces, traced_stores
+from edge.tracing import Tracing
 from edge.use_cases.add_face import AddFace
 from edge.use_cases.detect import DetectFaces
 from edge.use_cases.enrol import EnrolPhoto
@@ -41,15 +43,20 @@ def build_services(
     connect: Connect,
     *,
     on_sweep: Callable[[SweepReport], None] = lambda _: None,
+    tracing: Tracing | None = None,
 ) -> Services:
     """Everything the routes call.
 
     connect: to an inference server that the records name. on_sweep: told how each sweep of
-    leftovers ended.
+    leftovers ended. tracing: None traces nothing.
     """
-    vectors, records, photos = stores.vectors, stores.records, stores.photos
+    used, reach = stores, connect
+    if tracing is not None:
+        used, reach = traced_stores(stores, tracing), traced_connect(connect, tracing)
+        first = traced_faces(first, tracing)
+    vectors, records, photos = used.vectors, used.records, used.photos
     spaces = Spaces(vectors, records)
-    packs = TwoPacks(first, connect, spaces)
+    packs = TwoPacks(first, reach, spaces)
     faces = TimedFaces(packs)
     second = SecondSpace(packs, vectors, spaces)
     quality = settings.quality_rule

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -150,6 +151,19 @@ class EdgeSettings(BaseSettings):
         allow_inf_nan=False,
         description="On SIGTERM: how long /readyz says 503 before the port closes.",
     )
+    tracing_url: str = Field(
+        default="",
+        description="OpenTelemetry collector that traces are sent to by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318`; empty: no traces. docs/tracing.md.",
+    )
+    tracing_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of requests that are traced; a `traceparent` in the request decides for "
+        "itself.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe line that is written."
     )
@@ -184,6 +198,16 @@ class EdgeSettings(BaseSettings):
         if value in {"", "stdout"} or value.startswith("/"):
             return value
         raise ValueError("must be the absolute path of a file, or stdout")
+
+    @field_validator("tracing_url")
+    @classmethod
+    def _is_collector(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and not (parts.scheme in ("http", "https") and parts.hostname):
+            raise ValueError("use http://host:port of a collector that speaks OTLP over HTTP")
+        if parts.username is not None:
+            raise ValueError("a user or password belongs into OTEL_EXPORTER_OTLP_HEADERS")
+        return url
 
     @field_validator("workers", mode="before")
     @classmethod

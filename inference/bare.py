@@ -73,26 +73,32 @@ class BareEngine:
         region: Region | None = None,
         *,
         check: Callable[[], None] = lambda: None,
+        lap: Callable[[str], None] = lambda _: None,
     ) -> Analysis:
         """What an encoded image shows, as `Analyzer.analyze` says it.
 
-        region: look only there; None: everywhere. check: called between stages; may raise. Raises
+        region: look only there; None: everywhere. check: called between stages; may raise. lap:
+        told which stage has ended: decode and detect for each round of looks, align, embed. Raises
         ItemError.
         """
         picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
         walk = Walk(self._looks, options, region)
         started = time.perf_counter()
-        sight = self._look(walk, picture, check)
+        sight = self._look(walk, picture, check, lap)
         looked = time.perf_counter()
         decoded_for_looks = picture.decode_seconds
         check()
         judged = walk.judge(picture, sight)
         aligned = time.perf_counter()
+        if judged:
+            lap("align")
         decoded_for_crops = picture.decode_seconds - decoded_for_looks
         chosen = walk.to_embed(sight)
         if chosen:
             check()
         vectors = self._embed([judged[face].crop for face in chosen])
+        if chosen:
+            lap("embed")
         seconds = StageSeconds(
             decode=picture.decode_seconds,
             detect=looked - started - decoded_for_looks,
@@ -102,18 +108,31 @@ class BareEngine:
         return walk.answer(picture, sight, judged, dict(zip(chosen, vectors, strict=True)), seconds)
 
     def embed_face(
-        self, data: bytes, landmarks: FloatArray, *, check: Callable[[], None] = lambda: None
+        self,
+        data: bytes,
+        landmarks: FloatArray,
+        *,
+        check: Callable[[], None] = lambda: None,
+        lap: Callable[[str], None] = lambda _: None,
     ) -> EmbeddedFace:
-        """As `Analyzer.embed_face`. check: called between stages; may raise. Raises ItemError."""
+        """As `Analyzer.embed_face`; check and lap as of `analyze`. Raises ItemError."""
         picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
         crop = picture.crops([landmarks])[0]
+        lap("align")
         check()
-        return EmbeddedFace(self._embed([crop])[0], crop)
+        vectors = self._embed([crop])
+        lap("embed")
+        return EmbeddedFace(vectors[0], crop)
 
-    def embed_crop(self, data: bytes) -> EmbeddedFace:
-        """As `Analyzer.embed_crop`. Raises ItemError."""
+    def embed_crop(
+        self, data: bytes, *, lap: Callable[[str], None] = lambda _: None
+    ) -> EmbeddedFace:
+        """As `Analyzer.embed_crop`; lap as of `analyze`. Raises ItemError."""
         crop = decode_crop(data, self._limits)
-        return EmbeddedFace(self._embed([crop])[0], crop)
+        lap("decode")
+        vectors = self._embed([crop])
+        lap("embed")
+        return EmbeddedFace(vectors[0], crop)
 
     def warm_up(self) -> None:
         """Run both networks once at every shape they will see. Raises ModelFault."""
@@ -123,15 +142,24 @@ class BareEngine:
                 detector.detect([letterbox(Photo(blank, size, size), size)])
         self._recogniser.embed([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)])
 
-    def _look(self, walk: Walk, picture: Picture, check: Callable[[], None]) -> Sight:
+    def _look(
+        self,
+        walk: Walk,
+        picture: Picture,
+        check: Callable[[], None],
+        lap: Callable[[str], None],
+    ) -> Sight:
         glances: list[Glance] = []
         sight: Sight | None = None
         while looks := walk.due(glances, sight):
-            for look, image in zip(looks, walk.inputs(picture, looks), strict=True):
+            images = walk.inputs(picture, looks)
+            lap("decode")
+            for look, image in zip(looks, images, strict=True):
                 check()
                 (faces,) = self._detector.detect([image], walk.looking.min_score)
                 glances.append(Glance(look, image, faces))
             sight = walk.sight(picture, glances)
+            lap("detect")
         if sight is None:
             raise ValueError("a policy has at least one look")
         exact = self._detector.exact
@@ -143,7 +171,9 @@ class BareEngine:
             glance = glances[number]
             (faces,) = exact.detect([glance.image], walk.looking.min_score)
             glances[number] = replace(glance, faces=faces)
-        return walk.sight(picture, glances)
+        sight = walk.sight(picture, glances)
+        lap("detect")
+        return sight
 
     def _embed(self, crops: Sequence[Pixels]) -> list[FloatArray]:
         vectors: list[FloatArray] = []

@@ -22,6 +22,7 @@ from inference.calls import Call
 from inference.errors import DeadlinePassed, Draining, ItemError, ModelFault
 from inference.fair_queue import BatchPolicy, FairQueue
 from inference.hangs import LOOKS, MAX_RUN_SECONDS, Hangs, Patience
+from inference.tracing import BatchRun, TraceRun
 from inference.worker import Outcome, Runner, Worker
 
 In = TypeVar("In")
@@ -90,7 +91,7 @@ class Batcher(Generic[In, Out]):
 
     make_runner: called on the worker's own thread, once a worker and again after a fault.
     max_run_seconds: a run that takes longer is taken to hang (inference.hangs). hangs: where it is
-    counted.
+    counted. trace_run: told of each run; None: nobody is.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Batcher(Generic[In, Out]):
         observer: BatchObserver | None = None,
         max_run_seconds: float = MAX_RUN_SECONDS,
         hangs: Hangs | None = None,
+        trace_run: TraceRun | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy or BatchPolicy()
@@ -113,6 +115,7 @@ class Batcher(Generic[In, Out]):
         self._make_runner = make_runner
         self._look_seconds = max_run_seconds / LOOKS
         self._hangs = hangs or Hangs()
+        self._trace_run = trace_run
         self._numbers = itertools.count()
         self._workers = [self._new_worker() for _ in range(workers)]
         self._runs: dict[Worker[In, Out], _Run[In, Out]] = {}
@@ -219,12 +222,10 @@ class Batcher(Generic[In, Out]):
         self, worker: Worker[In, Out], batch: Sequence[_Work[In, Out]], started_at: float
     ) -> None:
         def finished(outcomes: Sequence[Outcome[Out]]) -> None:
-            self._observer.ran(
-                len(batch),
-                self._policy.padded_size(len(batch)),
-                [started_at - work.queued_at for work in batch],
-                self._clock() - started_at,
-            )
+            waits = [started_at - work.queued_at for work in batch]
+            padded_size = self._policy.padded_size(len(batch))
+            seconds = self._clock() - started_at
+            self._observer.ran(len(batch), padded_size, waits, seconds)
             for work, outcome in zip(batch, outcomes, strict=True):
                 if work.result.done():
                     continue
@@ -235,6 +236,11 @@ class Batcher(Generic[In, Out]):
             del self._runs[worker]
             self._idle.append(worker)
             self._dispatch()
+            if self._trace_run is not None:
+                # Last, and still before those who wait for the results go on.
+                failed = sum(isinstance(outcome, ItemError) for outcome in outcomes)
+                traces = [work.call.trace for work in batch]
+                self._trace_run(BatchRun(self._name, traces, waits, padded_size, seconds, failed))
 
         self._runs[worker] = _Run(batch, Patience())
         worker.run([work.item for work in batch], finished)

@@ -44,11 +44,22 @@ class CallRecord:
         """Since the call began."""
         return time.perf_counter() - self.started_at
 
+    def end_trace(self, code: str) -> None:
+        """The call is over, with this gRPC status."""
+        trace = self.call.trace
+        trace.note("facesearch.items", self.items)
+        trace.note("facesearch.faces", self.faces)
+        if self.errors:
+            trace.note("facesearch.item_errors", " ".join(sorted(self.errors)))
+        trace.end(code)
+
     def fields(self) -> dict[str, object]:
         """For the log."""
+        trace_id = self.call.trace.trace_id
         return {
             "rpc": self.rpc,
             "request_id": self.request_id,
+            **({"trace_id": trace_id} if trace_id else {}),
             "items": self.items,
             "faces": self.faces,
             "total_ms": _milliseconds(self.elapsed_seconds),

@@ -26,6 +26,8 @@ from inference.pipeline.faces import Analysis, AnalyzeOptions, DecodeLimits, Flo
 from inference.pipeline.looks import LookPolicy
 
 T = TypeVar("T")
+Check = Callable[[], None]
+Lap = Callable[[str], None]
 Job = Callable[[BareEngine], None]
 PhotoBatcher = Batcher[Job, None]
 
@@ -110,22 +112,24 @@ class DirectAnalyzer:
     ) -> Analysis:
         """As `Analyzer.analyze`."""
         return await self._run(
-            data, call, lambda engine, check: engine.analyze(data, options, region, check=check)
+            data,
+            call,
+            lambda engine, check, lap: engine.analyze(data, options, region, check=check, lap=lap),
         )
 
     async def embed_face(self, data: bytes, landmarks: FloatArray, call: Call) -> EmbeddedFace:
         """As `Analyzer.embed_face`."""
         return await self._run(
-            data, call, lambda engine, check: engine.embed_face(data, landmarks, check=check)
+            data,
+            call,
+            lambda engine, check, lap: engine.embed_face(data, landmarks, check=check, lap=lap),
         )
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
         """As `Analyzer.embed_crop`."""
-        return await self._run(data, call, lambda engine, _: engine.embed_crop(data))
+        return await self._run(data, call, lambda engine, _, lap: engine.embed_crop(data, lap=lap))
 
-    async def _run(
-        self, data: bytes, call: Call, work: Callable[[BareEngine, Callable[[], None]], T]
-    ) -> T:
+    async def _run(self, data: bytes, call: Call, work: Callable[[BareEngine, Check, Lap], T]) -> T:
         header = read_header(data, self._limits)
         room = Load(1, header.width * header.height * BYTES_PER_PIXEL)
         interest = _Interest(call)
@@ -133,7 +137,8 @@ class DirectAnalyzer:
 
         def job(engine: BareEngine) -> None:
             try:
-                results.append(work(engine, interest.check))
+                with call.trace.part("run") as trace:
+                    results.append(work(engine, interest.check, trace.lap))
             except Dropped as dropped:
                 interest.dropped = dropped
                 is_late = call.is_expired(time.monotonic())

@@ -40,6 +40,7 @@ from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import LookPolicy
 from inference.runtimes import OpenSessions, open_sessions
 from inference.settings import Settings
+from inference.tracing import NO_TRACING, Tracing
 
 _log = structlog.get_logger("inference.engine")
 
@@ -75,7 +76,9 @@ class Engine:
 
         region: look only there, in the photo frame. Raises ItemError and Dropped.
         """
-        analysis = await self._analyzer.analyze(data, options, call, region)
+        with call.trace.part("photo") as trace:
+            analysis = await self._analyzer.analyze(data, options, call.under(trace), region)
+            trace.note("facesearch.faces", len(analysis.faces))
         self._metrics.analysed(analysis)
         return analysis
 
@@ -84,11 +87,13 @@ class Engine:
 
         Raises ItemError and Dropped.
         """
-        return await self._analyzer.embed_face(data, landmarks, call)
+        with call.trace.part("face") as trace:
+            return await self._analyzer.embed_face(data, landmarks, call.under(trace))
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
         """The embedding of an encoded aligned crop of 112×112. Raises ItemError and Dropped."""
-        return await self._analyzer.embed_crop(data, call)
+        with call.trace.part("crop") as trace:
+            return await self._analyzer.embed_crop(data, call.under(trace))
 
 
 @asynccontextmanager
@@ -98,10 +103,11 @@ async def open_engine(
     *,
     opener: OpenSessions = open_sessions,
     hangs: Hangs | None = None,
+    tracing: Tracing = NO_TRACING,
 ) -> AsyncIterator[Engine]:
     """A warm engine: pack found and checked, every session made and run at every shape.
 
-    hangs: counts the threads that were left behind in a run.
+    hangs: counts the threads that were left behind in a run. tracing: is told of batches.
 
     Raises:
         StartError: no such pack, a damaged one, another dim, or a device that cannot be had.
@@ -121,7 +127,7 @@ async def open_engine(
         pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
     )
     looks = settings.look_policy.for_fixed_size(pack.detector_graph.fixed_size)
-    parts = _Parts(settings, metrics, looks, detectors, recognisers, hangs or Hangs())
+    parts = _Parts(settings, metrics, looks, detectors, recognisers, hangs or Hangs(), tracing)
     async with AsyncExitStack() as stack:
         try:
             analyzer: Analyzer | DirectAnalyzer
@@ -155,6 +161,7 @@ class _Parts:
     detectors: DetectorFactory
     recognisers: RecogniserFactory
     hangs: Hangs
+    tracing: Tracing
 
     @property
     def limits(self) -> DecodeLimits:
@@ -210,6 +217,7 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
             observer=metrics.queue("detector"),
             max_run_seconds=settings.max_run_seconds,
             hangs=parts.hangs,
+            trace_run=parts.tracing.of_batches,
         ) as detector,
         Batcher[Pixels, FloatArray](
             "recogniser",
@@ -219,6 +227,7 @@ async def _staged(parts: _Parts) -> AsyncIterator[Analyzer]:
             observer=metrics.queue("recogniser"),
             max_run_seconds=settings.max_run_seconds,
             hangs=parts.hangs,
+            trace_run=parts.tracing.of_batches,
         ) as recogniser,
     ):
         await asyncio.gather(

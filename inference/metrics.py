@@ -115,6 +115,12 @@ class Metrics:
             ["queue"],
             registry=self.registry,
         )
+        self._spans_lost = Counter(
+            named("spans_lost"),
+            "Spans that no collector got: the queue was full, or it did not take them.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._model = Info(named("model"), "What is loaded.", registry=self.registry)
         ProcessCollector(registry=self.registry)
 
@@ -142,6 +148,10 @@ class Metrics:
             "When the certificate of the server expires; 0: its file is no good.",
             registry=self.registry,
         ).set_function(expires)
+
+    def spans_lost(self, reason: str, spans: int) -> None:
+        """Spans that no collector got."""
+        self._spans_lost.labels(reason).inc(spans)
 
     def in_flight(self, held: Load) -> None:
         """Say what is admitted now."""

@@ -23,6 +23,7 @@ from inference.models.licence import licence_of
 from inference.runtimes import OpenSessions, open_sessions
 from inference.servicer import InferenceService
 from inference.settings import Settings
+from inference.tracing import open_tracing
 from inference.trim import trimming
 
 UNARY_SHARE = 0.25
@@ -48,16 +49,24 @@ async def serve(settings: Settings, *, opener: OpenSessions = open_sessions) -> 
         metrics.certificate(expiry)
     capacity = Load(settings.queue_items, settings.queue_bytes)
     admission = Admission(capacity, waiting_share=1 - UNARY_SHARE, on_change=metrics.in_flight)
-    service = InferenceService(settings, admission, metrics, _version())
     status = health.aio.HealthServicer()
     await _say(status, health_pb2.HealthCheckResponse.NOT_SERVING)
     async with AsyncExitStack() as stack:
+        tracing = await stack.enter_async_context(
+            open_tracing(
+                settings.tracing_url,
+                settings.tracing_ratio,
+                version=_version(),
+                on_lost=metrics.spans_lost,
+            )
+        )
+        service = InferenceService(settings, admission, metrics, _version(), tracing)
         stack.enter_context(MetricsEndpoint(metrics, settings.metrics_host, settings.metrics_port))
         # Listening first: whoever asks for health is told NOT_SERVING while models load.
         server, port = await stack.enter_async_context(listening(settings, service, status))
         _log.info("listening", port=port)
         engine = await stack.enter_async_context(
-            open_engine(settings, metrics, opener=opener, hangs=hangs)
+            open_engine(settings, metrics, opener=opener, hangs=hangs, tracing=tracing)
         )
         if not stop.is_set():
             # Modules and networks stay: without this each full collection stops all calls while it

@@ -36,6 +36,7 @@ from inference.pipeline.faces import AnalyzeOptions, EmbedMode
 from inference.settings import Settings
 from inference.stream import FlowControl
 from inference.together import together
+from inference.tracing import NO_TRACING, Tracing
 
 MAX_ID_BYTES = 256
 STREAM = "AnalyzeStream"
@@ -54,9 +55,15 @@ class InferenceService(InferenceServiceServicer):
     """Answers UNAVAILABLE until it is opened with a warm engine."""
 
     def __init__(
-        self, settings: Settings, admission: Admission, metrics: Metrics, version: str
+        self,
+        settings: Settings,
+        admission: Admission,
+        metrics: Metrics,
+        version: str,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._admission = admission
         self._metrics = metrics
         self._version = version
@@ -238,8 +245,10 @@ class InferenceService(InferenceServiceServicer):
         self, rpc: str, context: Context | StreamContext
     ) -> AsyncIterator[tuple[Engine, CallRecord]]:
         """The frame of every call: its record, its log line, its status if it fails as a whole."""
-        call = Call.begin(f"{rpc}-{next(self._numbers)}", context.time_remaining())
-        record = CallRecord(rpc, request_id(context.invocation_metadata() or ()), call)
+        metadata = context.invocation_metadata() or ()
+        trace = self._tracing.call(rpc, metadata)
+        call = Call.begin(f"{rpc}-{next(self._numbers)}", context.time_remaining(), trace)
+        record = CallRecord(rpc, request_id(metadata), call)
         code = grpc.StatusCode.OK
         details: bytes | None = None
         message = ""
@@ -274,6 +283,7 @@ class InferenceService(InferenceServiceServicer):
         self._metrics.call(
             record.rpc, code.name, None if record.rpc == STREAM else record.elapsed_seconds
         )
+        record.end_trace(code.name)
         _log.info("request", status=code.name, **record.fields())
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -206,6 +207,19 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         default="json", description="json: one object a line; console: for reading in a terminal."
     )
+    tracing_url: str = Field(
+        default="",
+        description="OpenTelemetry collector that traces are sent to by OTLP over HTTP, such as "
+        "http://127.0.0.1:4318; empty: no traces. docs/tracing.md.",
+    )
+    tracing_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of calls that are traced; a traceparent in the call's metadata, such as "
+        "the edge sends, decides for itself.",
+    )
     tls_cert: Path | None = Field(
         default=None,
         description="PEM certificate chain: serve TLS on the port; a Unix socket stays plain. "
@@ -246,6 +260,21 @@ class Settings(BaseSettings):
         if buckets and (buckets[0] < 1 or list(buckets) != sorted(set(buckets))):
             raise ValueError("buckets ascend from 1 on")
         return buckets
+
+    @model_validator(mode="after")
+    def _has_collector(self) -> Self:
+        # Not a check of the field: its error would show a password.
+        parts = urlsplit(self.tracing_url)
+        if self.tracing_url and not (parts.scheme in ("http", "https") and parts.hostname):
+            raise ValueError(
+                f"{PREFIX}TRACING_URL: use http://host:port of a collector that speaks OTLP over "
+                "HTTP"
+            )
+        if parts.username is not None:
+            raise ValueError(
+                f"{PREFIX}TRACING_URL: a user or password belongs into OTEL_EXPORTER_OTLP_HEADERS"
+            )
+        return self
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

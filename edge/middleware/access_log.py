@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge.facts import facts_of
 from edge.metrics import EdgeMetrics
 
-_CLIENT_GONE = 499  # nginx's number for an answer that nobody waited for
+CLIENT_GONE = 499  # nginx's number for an answer that nobody waited for
+OTHER = "other"
 _PROBES = frozenset({"/ping", "/livez", "/readyz", "/metrics"})
 
 
@@ -28,7 +29,7 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = _CLIENT_GONE
+        status = CLIENT_GONE
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -44,7 +45,7 @@ class AccessLog:
 
     def _write(self, scope: Scope, status: int) -> None:
         facts = facts_of(scope)
-        route = self._route(scope)
+        route = route_of(scope, self._routes)
         elapsed = facts.elapsed_seconds
         self._metrics.request(route, scope["method"], status, elapsed, facts)
         level = "debug" if route in _PROBES and status < 400 else "info"
@@ -61,11 +62,12 @@ class AccessLog:
             **facts.counts,
         )
 
-    def _route(self, scope: Scope) -> str:
-        """The route's own path; "other" where none fits, so that labels stay bounded."""
-        routed = scope.get("route")
-        if routed is None:  # refused before it came to routing
-            routed = next(
-                (route for route in self._routes if route.matches(scope)[0] is not Match.NONE), None
-            )
-        return getattr(routed, "path", "other")
+
+def route_of(scope: Scope, routes: Sequence[BaseRoute]) -> str:
+    """The route's own path; OTHER where none fits, so that labels stay bounded."""
+    routed = scope.get("route")
+    if routed is None:  # refused before it came to routing
+        routed = next(
+            (route for route in routes if route.matches(scope)[0] is not Match.NONE), None
+        )
+    return getattr(routed, "path", OTHER)

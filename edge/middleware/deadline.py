@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edge.deadline import request_scope
+from edge.deadline import current_traceparent, request_scope
 from edge.errors import DeadlineExceeded, InvalidParameter
 from edge.facts import facts_of
 
 HEADER = "X-Request-Timeout"
+# W3C trace context; a later version may append to it. gRPC refuses a call with bytes that are none.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
 
 
 class Deadline:
@@ -35,7 +38,8 @@ class Deadline:
         with request_scope(
             timeout_seconds=seconds,
             request_id=facts_of(scope).request_id,
-            traceparent=headers.get("traceparent"),
+            # Of the request's own span, where it has one.
+            traceparent=current_traceparent.get() or _trace_of(headers),
         ):
             limit = asyncio.timeout(seconds)
             try:
@@ -59,3 +63,8 @@ class Deadline:
         if not (math.isfinite(seconds) and seconds > 0):
             raise InvalidParameter(HEADER, "must be a number of seconds above 0, such as 2.5")
         return min(seconds, self._max_seconds)
+
+
+def _trace_of(headers: Headers) -> str | None:
+    sent = headers.get("traceparent", "")
+    return sent if _TRACEPARENT.fullmatch(sent) else None

@@ -35,6 +35,7 @@ from inference.pipeline.picture import Picture
 from inference.pipeline.sight import Glance, Sight
 from inference.pipeline.walk import Judged, Walk
 from inference.together import together
+from inference.tracing import Trace
 
 BYTES_PER_PIXEL = 4
 """Three, and a third for what coarser levels take beside the full pixels."""
@@ -111,7 +112,7 @@ class Analyzer:
 
         Raises ItemError and Dropped.
         """
-        watch = _Stopwatch()
+        watch = _Stopwatch(call.trace)
         picture = self._open(data)
         walk = Walk(self._looks, options, region)
         async with self._memory.wait_and_enter(_room(picture), call.caller):
@@ -120,7 +121,8 @@ class Analyzer:
             picture.release()
         chosen = walk.to_embed(sight)
         vectors = await self._embed([judged[face].crop for face in chosen], call)
-        watch.lap("embed")
+        if chosen:
+            watch.lap("embed")
         embeddings = dict(zip(chosen, vectors, strict=True))
         return walk.answer(picture, sight, judged, embeddings, watch.seconds)
 
@@ -133,12 +135,18 @@ class Analyzer:
         async with self._memory.wait_and_enter(_room(picture), call.caller):
             crops = await self._pixels.run(lambda: picture.crops([landmarks]), call)
             picture.release()
-        return EmbeddedFace((await self._embed(crops, call))[0], crops[0])
+        call.trace.lap("align")
+        vectors = await self._embed(crops, call)
+        call.trace.lap("embed")
+        return EmbeddedFace(vectors[0], crops[0])
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
         """The embedding of an encoded image that is an aligned crop. Raises ItemError, Dropped."""
         crop = await self._pixels.run(lambda: decode_crop(data, self._limits), call)
-        return EmbeddedFace((await self._embed([crop], call))[0], crop)
+        call.trace.lap("decode")
+        vectors = await self._embed([crop], call)
+        call.trace.lap("embed")
+        return EmbeddedFace(vectors[0], crop)
 
     async def _look(self, walk: Walk, picture: Picture, call: Call, watch: _Stopwatch) -> Sight:
         """What the photo shows by as many looks as the answer needs."""
@@ -203,9 +211,10 @@ def _room(picture: Picture) -> Load:
 
 
 class _Stopwatch:
-    """Seconds by stage."""
+    """Seconds by stage, noted in a trace too."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
         self._last = time.perf_counter()
         self._spent = dict.fromkeys(("decode", "detect", "align", "embed"), 0.0)
 
@@ -213,6 +222,7 @@ class _Stopwatch:
         """Count the time since the last lap to a stage."""
         last, self._last = self._last, time.perf_counter()
         self._spent[stage] += self._last - last
+        self._trace.lap(stage)
 
     def move(self, seconds: float, source: str, target: str) -> None:
         """Count some of a stage's time to another one."""
