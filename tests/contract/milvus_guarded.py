@@ -41,7 +41,7 @@ def _refuse(_request: Any, context: Any) -> None:
 
 
 class GuardedServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has no types
-    """Lite's, with Milvus' rule for collections that are isolated."""
+    """Lite's, with Milvus' rule for collections that are isolated, and a single query node."""
 
     def Search(self, request: Any, context: Any) -> Any:  # noqa: N802  # the contract's name
         properties = self._get_collection(request, context).schema.properties
@@ -49,6 +49,11 @@ class GuardedServicer(MilvusServicer):  # type: ignore[misc]  # milvus_lite has 
         if str(properties.get("partitionkey.isolation")).lower() == "true" and reason:
             return milvus_pb2.SearchResults(status=common_pb2.Status(code=1100, reason=reason))
         return super().Search(request, context)
+
+    def LoadCollection(self, request: Any, context: Any) -> Any:  # noqa: N802  # as above
+        if request.replica_number > 1:
+            return common_pb2.Status(code=302, reason="resource group node not enough: 1 node")
+        return super().LoadCollection(request, context)
 
 
 def _not_isolated(expression: str) -> str:

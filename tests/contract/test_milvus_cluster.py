@@ -302,6 +302,17 @@ async def test_files_that_cannot_be_used_stop_the_start(
         assert "\n" not in str(refused.value)
 
 
+async def test_a_space_is_loaded_as_often_as_the_settings_say(milvus: GuardedMilvus) -> None:
+    twice = settings(milvus.url, vectors_token=TOKEN, vectors_replicas=2, timeout_seconds=30)
+    store = await open_server(twice)
+
+    with pytest.raises(VectorsUnavailable, match="resource group node not enough"):
+        await store.open_space(SPACE, DIM)
+
+    await store.drop_space(SPACE)
+    await store.close()
+
+
 async def test_an_isolated_space_is_searched_collection_by_collection(
     isolated: MilvusVectorStore,
 ) -> None:
