@@ -233,4 +233,4 @@ def assert_says_what_to_do(text: str, of_base: Path, loaded: Path) -> None:
     """Which pack made the base, which is loaded, and how to index again."""
     assert f"pack {of_base.name}" in text
     assert f"pack {loaded.name}" in text
-    assert "facesearch index" in text
+    assert "facesearch reindex" in text

@@ -19,7 +19,7 @@ from tests.integration.system import client_of
 
 pytestmark = [pytest.mark.pack, pytest.mark.slow, pytest.mark.timeout(900)]
 
-KILLS = 12
+KILLS = 6
 SEED = 20261121
 # Whoever enrols, searches or keeps something; the bucket's server forgets all when it dies.
 VICTIMS = ("edge", "inference", "edge", "records", "edge", "vectors")

@@ -229,7 +229,7 @@ def test_a_base_of_another_pack_is_refused_with_what_to_do_and_left_as_it_is(
     assert f"the base holds {SPACE} (pack buffalo_l)" in line
     assert f"(pack {load_pack(pack_dir).id})" in line
     assert "--pack NAME" in line
-    assert "facesearch index PATH --data-dir NEW" in line
+    assert "facesearch reindex" in line
     assert "fs_" not in ended.stdout
     checked = json.loads(done(["check", "--json", "--data-dir", str(data)]).stdout)
     assert checked["photos"] == 1

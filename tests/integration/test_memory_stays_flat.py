@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.pack]
 SIDES = (90, 300, 640, 1000, 1700, 2600)
 TIMES_A_ROUND = 4
 """Each photo, in another order each time."""
-WARM_UP_ROUNDS = 2
+WARM_UP_ROUNDS = 4
 ROUNDS = 2
 CALLERS = 4
 MAX_GROWTH_BYTES = 32 << 20

@@ -32,7 +32,7 @@ from tests.integration.system import KEY, client_of, start_edge
 
 pytestmark = [pytest.mark.pack, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-PHOTOS = int(os.environ.get("FACESEARCH_TEST_REINDEX_PHOTOS", "120"))
+PHOTOS = int(os.environ.get("FACESEARCH_TEST_REINDEX_PHOTOS", "80"))
 """The issue's own figure is 2,000; that takes minutes."""
 PROBES = 12
 KILLS = 3
