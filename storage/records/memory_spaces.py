@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from storage.records.model import Space, SpaceState
 from storage.records.space_rules import Destination, choose_space, missed_spaces
 
 
-class MemorySpaces:
+class MemorySpaces(ABC):
     """The part of the memory store about spaces."""
 
     def __init__(self) -> None:
@@ -68,8 +69,9 @@ class MemorySpaces:
         for other in list(self._spaces.values()):
             self._spaces[other.id] = replace(other, covers=other.covers - {space})
 
+    @abstractmethod
     def _rename_faces(self, former: SpaceId, present: SpaceId) -> None:
-        raise NotImplementedError  # the part about photos does it
+        """Let faces of one space be of another; the part about photos keeps them."""
 
     def _destination(self, space: SpaceId, also: Collection[SpaceId]) -> Destination:
         states = {each.id: each.state for each in self._spaces.values()}
