@@ -27,12 +27,18 @@ def main() -> None:
     parser.add_argument("--recogniser", type=Path, default=CHECKPOINTS / "recogniser")
     parser.add_argument("--detector", type=Path, default=CHECKPOINTS / "detector")
     parser.add_argument(
+        "--detector-first", type=Path, help="the training with whose weights the detector began"
+    )
+    parser.add_argument(
         "--trained-on", required=True, help="the machine of the trainings: hours mean nothing alone"
     )
     parser.add_argument("--output", type=Path, required=True, help="Markdown file")
     asked = parser.parse_args()
     try:
-        runs = TrainingRun.read(asked.recogniser), TrainingRun.read(asked.detector)
+        runs = (
+            TrainingRun.read(asked.recogniser),
+            TrainingRun.read(asked.detector, asked.detector_first),
+        )
         measured = Measured.read(asked.figures, asked.speed, asked.groups, runs, asked.recall)
         text = card(measured, trained_on=asked.trained_on)
     except TrainingError as error:

@@ -12,6 +12,11 @@ from training.errors import TrainingError
 
 TEMPLATE = Path(__file__).with_name("template.md")
 SMALL_CHILDREN, CHILDREN, ADULTS = "age 0–5", "age 6–12", "adults"
+SECOND_PART = (
+    " It was trained in two parts: a first one that was stopped before its rate had fallen, and a "
+    "second one that began with its weights and often showed what those took for a face on photos "
+    "without any."
+)
 RECALL = (
     "Faces found of those that are there, by `bench.recall`: a box lies on the face, and its "
     "landmarks stand as it does. FaceAnalysis is InsightFace's own, on the same pack.\n\n"
@@ -107,6 +112,7 @@ def _groups(measured: Measured) -> dict[str, str]:
 
 def _training(measured: Measured) -> dict[str, str]:
     face, box = measured.recogniser, measured.detector
+    parts = [box] if box.first is None else [box.first, box]
     is_from_scratch = face.setting("start").value is None
     return {
         "start": "noise" if is_from_scratch else "the smaller student-0, trained in the same way",
@@ -117,9 +123,10 @@ def _training(measured: Measured) -> dict[str, str]:
         "recogniser_rate": f"{face.setting('rate').number():g}",
         "similarity_weight": f"{face.setting('weights', 'similarity').number():g}",
         "margin_weight": f"{face.setting('weights', 'margin').number():g}",
-        "detector_samples": f"{box.samples / 1e6:.2f} million",
-        "detector_steps": f"{box.steps:,}",
-        "detector_hours": f"{box.hours:.1f}",
+        "detector_samples": " + ".join(f"{part.samples / 1e6:.2f} million" for part in parts),
+        "detector_steps": " + ".join(f"{part.steps:,}" for part in parts),
+        "detector_hours": " + ".join(f"{part.hours:.1f}" for part in parts),
         "detector_seed": str(box.setting("seed").whole()),
-        "detector_rate": f"{box.setting('rate').number():g}",
+        "detector_rate": ", ".join(f"{part.setting('rate').number():g}" for part in parts),
+        "second_part": SECOND_PART if box.first is not None else "",
     }

@@ -91,7 +91,7 @@ class Measured:
 def _trained_on(data: list[Figure], runs: Iterable[TrainingRun]) -> list[Figure]:
     """The sets that were used, in their order: more may lie prepared."""
     by_name = {one.at("source").text(): one for one in data}
-    used = {BACKGROUNDS} | {name.text() for run in runs for name in run.setting("sets").each()}
+    used = {BACKGROUNDS} | {name.text() for run in runs for name in run.sets}
     if unknown := used - by_name.keys():
         raise TrainingError(f"nothing is said about the data of {', '.join(sorted(unknown))}")
     return [one for name, one in by_name.items() if name in used]

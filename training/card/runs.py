@@ -18,12 +18,18 @@ class TrainingRun:
     state: Figure
     history: Sequence[Figure]
     """Its reports, oldest first."""
+    first: TrainingRun | None = None
+    """The training with whose weights it began."""
 
     @classmethod
-    def read(cls, folder: Path) -> TrainingRun:
-        """A run by its folder. Raises TrainingError: there is none, or it is not at its end."""
+    def read(cls, folder: Path, first: Path | None = None) -> TrainingRun:
+        """A run by its folder. Raises TrainingError: there is none, or it is not at its end.
+
+        first: folder of the training with whose weights it began, wherever that was stopped.
+        """
         state = Figure.read(folder / "state.json")
-        run = cls(state, _rows(folder / "history.jsonl"))
+        begun = None if first is None else _part(first)
+        run = cls(state, _rows(folder / "history.jsonl"), begun)
         if run.steps != state.at("steps").whole():
             raise TrainingError(
                 f"{folder}: stopped at step {run.steps:,} of {state.at('steps').whole():,}; "
@@ -53,9 +59,20 @@ class TrainingRun:
             raise TrainingError(f"{self.state.place}: no speed was reported beside it")
         return seconds / 3600
 
+    @property
+    def sets(self) -> Sequence[Figure]:
+        """Names of the prepared sets: with faces, and of photos without."""
+        settings = self.state.at("settings")
+        named = [key for key in ("sets", "backgrounds") if key in settings.items()]
+        return [name for key in named for name in settings.at(key).each()]
+
     def setting(self, *keys: str) -> Figure:
         """One of the settings that the run was started with."""
         return self.state.at("settings", *keys)
+
+
+def _part(folder: Path) -> TrainingRun:
+    return TrainingRun(Figure.read(folder / "state.json"), _rows(folder / "history.jsonl"))
 
 
 def _rows(file: Path) -> list[Figure]:

@@ -91,8 +91,11 @@ def _write(
             pixels = decode(image)
             if pixels is None:
                 continue
+            faces = teacher.faces(pixels, source.looks, MIN_LABEL_SCORE) if source.looks else None
+            if source.is_for_backgrounds and faces:
+                continue
             stream.write(pixels.tobytes())
-            _add(rows, image, pixels, source, teacher)
+            _add(rows, image, pixels, faces)
     crops = open_memmap(
         draft / "crops.npy",
         mode="w+",
@@ -119,7 +122,7 @@ def _write(
     (draft / "names.json").write_text(json.dumps(rows.about), encoding="utf-8")
 
 
-def _add(rows: _Rows, image: SourceImage, pixels: Pixels, source: Source, teacher: Teacher) -> None:
+def _add(rows: _Rows, image: SourceImage, pixels: Pixels, faces: Detections | None) -> None:
     number = len(rows.sizes)
     height, width = pixels.shape[:2]
     rows.about["names"].append(image.name)
@@ -127,9 +130,8 @@ def _add(rows: _Rows, image: SourceImage, pixels: Pixels, source: Source, teache
     rows.about["held_out"].append(image.is_held_out)
     rows.offsets.append(rows.offsets[-1] + pixels.size)
     rows.sizes.append((height, width))
-    if not source.has_faces:
+    if not faces:
         return
-    faces = teacher.faces(pixels, source.looks, MIN_LABEL_SCORE)
     rows.face_image += [number] * len(faces)
     rows.boxes.append(faces.boxes)
     rows.landmarks.append(faces.landmarks)

@@ -24,10 +24,11 @@ class Source:
     origin: str
     licence: str
     looks: tuple[int, ...]
-    """Sizes at which the teacher looks at its images."""
+    """Sizes at which the teacher looks at its images; none: they show no faces."""
     has_names: bool = False
     """Whether files are named after the person they show, as in LFW."""
-    has_faces: bool = True
+    is_for_backgrounds: bool = False
+    """Only its images in which the teacher finds no face, however faint, are kept."""
 
     def images(self, refused: RefusedPeople) -> Iterator[SourceImage]:
         """Its images in the order of their names, without those of refused people.
@@ -97,7 +98,6 @@ def shared_sources(shared: Path) -> list[Source]:
             origin="BSDS500, photos in which the teacher finds no face",
             licence="non-commercial research and education",
             looks=(),
-            has_faces=False,
         ),
     ]
 
@@ -105,8 +105,9 @@ def shared_sources(shared: Path) -> list[Source]:
 def extra_source(folder: Path) -> Source:
     """A folder of further images: ``images/`` beside a ``SOURCE.toml`` with origin and licence.
 
-    SOURCE.toml may also say ``has_names = true`` (files named as in LFW) and ``looks``. Raises
-    TrainingError: without a licence on record a set is not used.
+    SOURCE.toml may also say ``has_names = true`` (files named as in LFW), ``looks``, and
+    ``backgrounds = true`` (keep what shows no face). Raises TrainingError: without a licence on
+    record a set is not used.
     """
     file = folder / "SOURCE.toml"
     try:
@@ -118,6 +119,7 @@ def extra_source(folder: Path) -> Source:
             licence=str(about["licence"]),
             looks=tuple(int(size) for size in about.get("looks", (160, 320))),
             has_names=bool(about.get("has_names", False)),
+            is_for_backgrounds=bool(about.get("backgrounds", False)),
         )
     except (OSError, KeyError, ValueError) as error:
         raise TrainingError(f"{file} must give origin and licence: {error}") from error

@@ -1,26 +1,39 @@
 """``python -m training.detector``: train the detector, or go on where it was stopped.
 
-SIGTERM or SIGINT keeps a checkpoint and ends with 0; the same command goes on from there.
+SIGTERM or SIGINT keeps a checkpoint and ends with 0; the same command goes on from there. With
+``--start`` it begins with the weights of another training, and shows most often what these take
+for a face on photos without.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import cv2
 import torch
+from rich.console import Console
 
-from training.data.store import open_all, open_set
+from inference.models.pack import sha256_of
+from inference.pipeline.faces import Pixels
+from training.data.store import PreparedSet, open_all
+from training.detector.near_misses import NearMiss, near_misses
 from training.detector.network import Detector, Widths
-from training.detector.scenes import Scenes
-from training.detector.task import SHAPES, SHARES, DetectorTask
+from training.detector.scenes import FACES, MIN_SIDE, NEAR_MISSES, Scenes
+from training.detector.task import SHAPES, SHARES, DetectorTask, detect
+from training.errors import TrainingError
 from training.evaluate.detection import held_out_images, split_backgrounds
+from training.loop import checkpoint
 from training.loop.run import Plan, run
 from training.loop.schedule import Schedule
 from training.loop.stop import Stop
 from training.paths import CHECKPOINTS, PREPARED
+
+HELD_OUT_SET = "backgrounds"
+"""The set some of whose photos are held out."""
 
 
 def main() -> None:
@@ -34,10 +47,17 @@ def main() -> None:
     widths = Widths()
     schedule = Schedule(asked.steps, asked.rate, warmup=min(300, asked.steps // 10))
     sets = [one for one in open_all(asked.prepared, asked.sets) if len(one.crops)]
-    backgrounds, held_out = split_backgrounds(open_set(asked.prepared / "backgrounds"))
+    without = [one for one in open_all(asked.prepared) if not len(one.crops)]
+    backgrounds, held_out = _backgrounds(without)
+    network = Detector(widths)
+    misses: Sequence[NearMiss] = ()
+    if asked.start is not None:
+        network.load_state_dict(_weights(asked.start))
+        misses = near_misses(partial(detect, network.eval()), backgrounds)
+        Console().print(f"{len(misses):,} near misses on {len(backgrounds):,} photos without faces")
     task = DetectorTask(
-        Detector(widths),
-        Scenes(sets, backgrounds),
+        network,
+        Scenes(sets, backgrounds, misses),
         held_out_images(sets)[: asked.evaluate_images],
         held_out,
         schedule,
@@ -50,21 +70,46 @@ def main() -> None:
         "widths": {**asdict(widths), "blocks": list(widths.blocks)},
         "shapes": [list(shape) for shape in SHAPES],
         "shares": list(SHARES),
+        "scenes": {"faces": list(FACES), "near_misses": NEAR_MISSES, "min_side": MIN_SIDE},
         "sets": [one.about["source"] for one in sets],
+        "backgrounds": [one.about["source"] for one in without],
+        "start": None if asked.start is None else sha256_of(asked.start),
     }
-    plan = Plan(asked.steps, evaluate_every=asked.evaluate_every)
+    plan = Plan(asked.steps, until=asked.until, evaluate_every=asked.evaluate_every)
     run(task, asked.checkpoints / asked.name, plan, stop, settings)
+
+
+def _backgrounds(sets: Sequence[PreparedSet]) -> tuple[Sequence[Pixels], Sequence[Pixels]]:
+    """Photos without a face to train on, and those held out, which are of one set."""
+    named = {one.about["source"]: one for one in sets}
+    if HELD_OUT_SET not in named:
+        raise TrainingError(f"the set {HELD_OUT_SET} is missing (python -m training.data)")
+    train, held_out = split_backgrounds(named.pop(HELD_OUT_SET))
+    for one in named.values():
+        train += [one.image(number) for number in range(len(one))]
+    return train, held_out
+
+
+def _weights(file: Path) -> Mapping[str, torch.Tensor]:
+    """The averaged weights of a checkpoint."""
+    state = checkpoint.load(file)
+    average = None if state is None else state.get("average")
+    if not isinstance(average, dict):
+        raise TrainingError(f"{file} holds no averaged weights")
+    return average
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.detector", description=__doc__)
     parser.add_argument("--steps", type=int, default=60_000, help="in all, over all runs")
+    parser.add_argument("--until", type=int, help="stop at this step, for another --start")
+    parser.add_argument("--start", type=Path, help="last.pt of a training to begin from")
     parser.add_argument("--minutes", type=float, help="end this run after so long")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--name", default="detector", help="folder below the checkpoints")
-    parser.add_argument("--sets", nargs="*", help="prepared sets (default: all there are)")
+    parser.add_argument("--sets", nargs="*", help="prepared sets with faces (default: all)")
     parser.add_argument("--evaluate-every", type=int, default=1000, help="steps")
     parser.add_argument("--evaluate-images", type=int, default=600, help="of people held out")
     parser.add_argument("--prepared", type=Path, default=PREPARED)

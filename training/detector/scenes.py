@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from inference.pipeline.faces import Detections, FloatArray, Pixels
 from training.data.store import PreparedSet
+from training.detector.near_misses import NearMiss
 from training.errors import TrainingError
 from training.recogniser.views import light
 
@@ -25,8 +26,12 @@ SURE = 0.5
 """Score of the teacher from which a face is to be found; below, neither a face nor none."""
 MIN_VISIBLE = 0.5
 """Share of a box within its tile; below, it is not asked for, but not punished either."""
-MIN_SIDE = 8.0
+MIN_SIDE = 10.0
 """Pixels of a face that is asked for."""
+FACES = (0.26, 0.39, 0.62, 0.83)
+"""Shares of the scenes, summed up: a face, a close one, a grid, a group. The rest has no face."""
+NEAR_MISSES = 0.4
+"""Share of the grounds that show a near miss, where there are any."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Order of the five landmarks after mirroring."""
 
@@ -72,9 +77,18 @@ class _Canvas:
 class Scenes:
     """Makes scenes of prepared sets. What it makes depends on the generator alone."""
 
-    def __init__(self, sets: Sequence[PreparedSet], backgrounds: Sequence[Pixels]) -> None:
-        """Sets with faces, and photos without; raises TrainingError if either is missing."""
+    def __init__(
+        self,
+        sets: Sequence[PreparedSet],
+        backgrounds: Sequence[Pixels],
+        misses: Sequence[NearMiss] = (),
+    ) -> None:
+        """Sets with faces, photos without, and what was taken for faces on those.
+
+        Raises TrainingError if either is missing.
+        """
         self._backgrounds = backgrounds
+        self._misses = misses
         self._sets = [one for one in sets if len(one.crop_image)]
         # Images with a face that is worth a crop and that are not held out.
         self._images = [one.crop_image[~one.held_out[one.crop_image]] for one in self._sets]
@@ -90,13 +104,13 @@ class Scenes:
         canvas = _Canvas(self._ground(size, rng))
         kind = rng.random()
         whole = Tile(0, 0, size, size)
-        if kind < 0.28:
+        if kind < FACES[0]:
             self._face(canvas, whole, _between(0.1, 0.75, rng) * size, rng)
-        elif kind < 0.42:
+        elif kind < FACES[1]:
             self._face(canvas, whole, _between(0.7, 1.5, rng) * size, rng)
-        elif kind < 0.66:
+        elif kind < FACES[2]:
             self._grid(canvas, size, rng)
-        elif kind < 0.88:
+        elif kind < FACES[3]:
             self._group(canvas, size, rng)
         canvas.pixels = _developed(canvas.pixels, rng)
         return canvas.scene()
@@ -105,11 +119,20 @@ class Scenes:
         if rng.random() < 0.25:
             colour = rng.integers(0, 256, 3) if rng.random() < 0.4 else np.zeros(3)
             return np.full((size, size, 3), colour, np.uint8)
-        photo = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
-        height, width = photo.shape[:2]
-        scale = size / min(height, width) * _between(0.8, 3.0, rng)
-        centre = rng.uniform(0.2, 0.8, 2) * (width, height)
-        matrix = _affine(centre, (size / 2, size / 2), scale, rng.normal(0, 8), rng.random() < 0.5)
+        if self._misses and rng.random() < NEAR_MISSES:
+            miss = self._misses[int(rng.integers(len(self._misses)))]
+            photo = self._backgrounds[miss.photo]
+            centre = np.array([miss.x, miss.y])
+            target = rng.uniform(0.15, 0.85, 2) * size
+            # About as large as it was seen: another size is another pattern.
+            scale = miss.scale * _between(0.75, 1.4, rng)
+        else:
+            photo = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+            height, width = photo.shape[:2]
+            centre = rng.uniform(0.2, 0.8, 2) * (width, height)
+            target = np.array([size / 2, size / 2])
+            scale = size / min(height, width) * _between(0.4, 3.0, rng)
+        matrix = _affine(centre, target, scale, rng.normal(0, 8), rng.random() < 0.5)
         return np.asarray(
             cv2.warpAffine(photo, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101), np.uint8
         )

@@ -85,20 +85,9 @@ class DetectorTask:
     def evaluate(self) -> Mapping[str, float]:
         return score_detector(self.detect, self._held_out, self._backgrounds, LOOK).figures()
 
-    @torch.no_grad()
     def detect(self, image: DetectorInput) -> Detections:
-        """Faces as the averaged network sees them, decoded as the server does it."""
-        rows = self.average.network(to_input(torch.from_numpy(image.pixels[None])))
-        where = grid(image.size)
-        scores = rows.logits[0].sigmoid()
-        kept = torch.nonzero(scores >= MIN_SCORE).flatten()
-        points, strides = where.points[kept], where.strides[kept, None]
-        distances, offsets = rows.distances[0][kept] * strides, rows.offsets[0][kept] * strides
-        boxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], 1).numpy()
-        landmarks = (points[:, None] + offsets.view(-1, 5, 2)).numpy()
-        boxes = image.to_photo(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
-        best = suppress(boxes, scores[kept].numpy(), MAX_IOU)
-        return Detections(boxes[best], image.to_photo(landmarks)[best], scores[kept].numpy()[best])
+        """Faces as the averaged network sees them."""
+        return detect(self.average.network, image, MIN_SCORE)
 
     def state(self) -> State:
         return {
@@ -122,3 +111,22 @@ class DetectorTask:
 
 def _labels(scene: Scene) -> Labels:
     return Labels(*(torch.from_numpy(a) for a in (scene.boxes, scene.landmarks, scene.ignored)))
+
+
+@torch.no_grad()
+def detect(network: Detector, image: DetectorInput, min_score: float) -> Detections:
+    """Faces of one image from a score on, best first, decoded as the server does it.
+
+    network: in evaluation mode.
+    """
+    rows = network(to_input(torch.from_numpy(image.pixels[None])))
+    where = grid(image.size)
+    scores = rows.logits[0].sigmoid()
+    kept = torch.nonzero(scores >= min_score).flatten()
+    points, strides = where.points[kept], where.strides[kept, None]
+    distances, offsets = rows.distances[0][kept] * strides, rows.offsets[0][kept] * strides
+    boxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], 1).numpy()
+    landmarks = (points[:, None] + offsets.view(-1, 5, 2)).numpy()
+    boxes = image.to_photo(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+    best = suppress(boxes, scores[kept].numpy(), MAX_IOU)
+    return Detections(boxes[best], image.to_photo(landmarks)[best], scores[kept].numpy()[best])

@@ -46,6 +46,8 @@ class Plan:
     """How long, and how often what is done."""
 
     steps: int
+    until: int | None = None
+    """Stop here, before the end: for a first part on whose weights another training goes on."""
     report_every: int = 50
     evaluate_every: int = 1000
     checkpoint_seconds: float = 180.0
@@ -105,7 +107,8 @@ def run(task: Task, folder: Path, plan: Plan, stop: Stop, settings: Mapping[str,
         bar = progress.add_task(folder.name, total=plan.steps, completed=step)
         kept = began = time.monotonic()
         since = step
-        while step < plan.steps and not stop.is_due():
+        end = plan.steps if plan.until is None else min(plan.steps, plan.until)
+        while step < end and not stop.is_due():
             for name, value in task.step(step).items():
                 losses[name].append(value)
             step += 1

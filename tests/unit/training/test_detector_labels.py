@@ -5,8 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch, which is no dependency")
 
-from inference.pipeline.faces import Detections  # noqa: E402
-from training.data.store import About, PreparedSet  # noqa: E402
+from training.data.store import PreparedSet  # noqa: E402
 from training.detector.losses import diou  # noqa: E402
 from training.detector.scenes import Scenes  # noqa: E402
 from training.detector.targets import IGNORED, assign, grid  # noqa: E402
@@ -39,34 +38,6 @@ def test_diou_falls_to_nothing_as_boxes_meet() -> None:
     assert overlap.tolist() == pytest.approx([1, 0.5, 0])
     assert loss[0].item() == pytest.approx(0, abs=1e-6)
     assert loss[0] < loss[1] < 1 < loss[2]
-
-
-@pytest.fixture
-def one_face(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    """An image of 100 pixels with a "face" of five bright dots on black."""
-    pixels = np.zeros((100, 100, 3), np.uint8)
-    points = np.array([[42, 44], [58, 44], [50, 52], [44, 60], [56, 60]], np.float32)
-    for x, y in points.astype(int):
-        pixels[y - 1 : y + 2, x - 1 : x + 2] = 255
-    faces = Detections(
-        np.array([[34, 30, 66, 70]], np.float32), points[None], np.array([0.9], np.float32)
-    )
-    about = About(
-        source="dots", origin="", licence="", names=["a"], people=[None], held_out=[False], looks=[]
-    )
-    first = np.array([0], np.int64)
-    return PreparedSet(
-        folder=tmp_path_factory.mktemp("dots"),
-        about=about,
-        pixels=pixels.reshape(-1),
-        offsets=np.array([0, pixels.size]),
-        sizes=np.array([[100, 100]]),
-        face_image=first,
-        faces=faces,
-        crops=np.zeros((1, 144, 144, 3), np.uint8),
-        crop_image=first,
-        crop_embeddings=np.zeros((1, 4), np.float32),
-    )
 
 
 def test_landmarks_lie_where_the_pixels_went(one_face: PreparedSet) -> None:

@@ -1,0 +1,51 @@
+"""Where a detector sees faces that are none: what it learns most from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from inference.pipeline.faces import Detections, Photo, Pixels
+from inference.pipeline.letterbox import DetectorInput, letterbox
+
+MIN_SCORE = 0.2
+"""From which a part of a background counts as a near miss; the server's limit is 0.5."""
+LOOKS = (160, 320, 640)
+MOST_A_PHOTO = 12
+
+Detect = Callable[[DetectorInput, float], Detections]
+"""Faces of one letterboxed image from a score on, in the pixels of its photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A part of a background."""
+
+    photo: int
+    """Its number."""
+    x: float
+    y: float
+    """Its centre, in pixels of the photo."""
+    side: float
+    """Its longer side, in pixels of the photo."""
+    scale: float
+    """Pixels of the look in which it was seen, for one of the photo."""
+
+
+def near_misses(
+    detect: Detect, photos: Sequence[Pixels], advance: Callable[[], None] = lambda: None
+) -> Sequence[NearMiss]:
+    """What a detector takes for faces, or nearly, on photos that show none."""
+    found: list[NearMiss] = []
+    for number, pixels in enumerate(photos):
+        photo = Photo(pixels, width=pixels.shape[1], height=pixels.shape[0])
+        for size in LOOKS:
+            found += _of(detect, letterbox(photo, size), number)
+        advance()
+    return found
+
+
+def _of(detect: Detect, look: DetectorInput, number: int) -> Iterable[NearMiss]:
+    seen = detect(look, MIN_SCORE)  # best first
+    for x1, y1, x2, y2 in seen.boxes[:MOST_A_PHOTO].tolist():
+        yield NearMiss(number, (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1), look.scale)
