@@ -14,15 +14,16 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 from rich.console import Console
 
 from inference.models.pack import sha256_of
 from inference.pipeline.faces import Pixels
 from training.data.store import PreparedSet, open_all
-from training.detector.near_misses import NearMiss, near_misses
+from training.detector.near_misses import NearMiss, Patch, near_misses, patches
 from training.detector.network import Detector, Widths
-from training.detector.scenes import FACES, MIN_SIDE, NEAR_MISSES, Scenes
+from training.detector.scenes import COVERED, FACES, MIN_SIDE, NEAR_MISSES, PATCHED, Scenes
 from training.detector.task import SHAPES, SHARES, DetectorTask, detect
 from training.errors import TrainingError
 from training.evaluate.detection import held_out_images, split_backgrounds
@@ -34,6 +35,8 @@ from training.paths import CHECKPOINTS, PREPARED
 
 HELD_OUT_SET = "backgrounds"
 """The set some of whose photos are held out."""
+SEARCHED_IMAGES = 3000
+"""Of each set of people, for near misses."""
 
 
 def main() -> None:
@@ -51,13 +54,20 @@ def main() -> None:
     backgrounds, held_out = _backgrounds(without)
     network = Detector(widths)
     misses: Sequence[NearMiss] = ()
+    cuts: list[Patch] = []
     if asked.start is not None:
         network.load_state_dict(_weights(asked.start))
-        misses = near_misses(partial(detect, network.eval()), backgrounds)
-        Console().print(f"{len(misses):,} near misses on {len(backgrounds):,} photos without faces")
+        see = partial(detect, network.eval())
+        misses = near_misses(see, backgrounds)
+        for one in sets:
+            cuts += patches(see, one, _some_to_train_on(one))
+        Console().print(
+            f"{len(misses):,} near misses on {len(backgrounds):,} photos without faces, "
+            f"{len(cuts):,} on photos of people"
+        )
     task = DetectorTask(
         network,
-        Scenes(sets, backgrounds, misses),
+        Scenes(sets, backgrounds, misses, cuts),
         held_out_images(sets)[: asked.evaluate_images],
         held_out,
         schedule,
@@ -70,7 +80,13 @@ def main() -> None:
         "widths": {**asdict(widths), "blocks": list(widths.blocks)},
         "shapes": [list(shape) for shape in SHAPES],
         "shares": list(SHARES),
-        "scenes": {"faces": list(FACES), "near_misses": NEAR_MISSES, "min_side": MIN_SIDE},
+        "scenes": {
+            "faces": list(FACES),
+            "near_misses": NEAR_MISSES,
+            "patched": PATCHED,
+            "covered": COVERED,
+            "min_side": MIN_SIDE,
+        },
         "sets": [one.about["source"] for one in sets],
         "backgrounds": [one.about["source"] for one in without],
         "start": None if asked.start is None else sha256_of(asked.start),
@@ -88,6 +104,12 @@ def _backgrounds(sets: Sequence[PreparedSet]) -> tuple[Sequence[Pixels], Sequenc
     for one in named.values():
         train += [one.image(number) for number in range(len(one))]
     return train, held_out
+
+
+def _some_to_train_on(one: PreparedSet) -> Sequence[int]:
+    """Images of a set that are not held out: SEARCHED_IMAGES, evenly."""
+    free = np.flatnonzero(~one.held_out)
+    return [int(image) for image in free[:: max(1, len(free) // SEARCHED_IMAGES)]]
 
 
 def _weights(file: Path) -> Mapping[str, torch.Tensor]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from inference.pipeline.faces import Detections, FloatArray, Pixels
 from training.data.store import PreparedSet
-from training.detector.near_misses import NearMiss
+from training.detector.covers import cover
+from training.detector.near_misses import NearMiss, Patch
 from training.errors import TrainingError
 from training.recogniser.views import light
 
@@ -32,6 +33,11 @@ FACES = (0.26, 0.39, 0.62, 0.83)
 """Shares of the scenes, summed up: a face, a close one, a grid, a group. The rest has no face."""
 NEAR_MISSES = 0.4
 """Share of the grounds that show a near miss, where there are any."""
+PATCHED = 0.35
+"""Share of the scenes with patches, where there are any."""
+MOST_PATCHES = 4
+COVERED = 0.08
+"""Share of faces that get a mask or glasses."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Order of the five landmarks after mirroring."""
 
@@ -82,13 +88,15 @@ class Scenes:
         sets: Sequence[PreparedSet],
         backgrounds: Sequence[Pixels],
         misses: Sequence[NearMiss] = (),
+        patches: Sequence[Patch] = (),
     ) -> None:
-        """Sets with faces, photos without, and what was taken for faces on those.
+        """Sets with faces, photos without, and what was taken for faces on those and these.
 
         Raises TrainingError if either is missing.
         """
         self._backgrounds = backgrounds
         self._misses = misses
+        self._patches = patches
         self._sets = [one for one in sets if len(one.crop_image)]
         # Images with a face that is worth a crop and that are not held out.
         self._images = [one.crop_image[~one.held_out[one.crop_image]] for one in self._sets]
@@ -112,6 +120,9 @@ class Scenes:
             self._grid(canvas, size, rng)
         elif kind < FACES[3]:
             self._group(canvas, size, rng)
+        if self._patches and rng.random() < PATCHED:
+            for _ in range(int(rng.integers(1, MOST_PATCHES + 1))):
+                self._patch(canvas, size, rng)
         canvas.pixels = _developed(canvas.pixels, rng)
         return canvas.scene()
 
@@ -153,7 +164,11 @@ class Scenes:
             (main[:2] + main[2:]) / 2, target, scale, degrees, mirror := bool(rng.random() < 0.5)
         )
         _paste(canvas, tile, pixels, matrix, rng)
+        before = len(canvas.boxes)
         _label(canvas, tile, faces, matrix, scale, is_mirrored=mirror)
+        for landmarks in canvas.landmarks[before:]:
+            if rng.random() < COVERED:
+                cover(canvas.pixels, landmarks, rng)
 
     def _grid(self, canvas: _Canvas, size: int, rng: Generator) -> None:
         lines = int(rng.integers(2, 6))
@@ -179,6 +194,22 @@ class Scenes:
             if not any(_overlap(tile, other) for other in taken):
                 taken.append(tile)
                 self._face(canvas, tile, face, rng)
+
+    def _patch(self, canvas: _Canvas, size: int, rng: Generator) -> None:
+        """A near miss somewhere, but on no face."""
+        one = self._patches[int(rng.integers(len(self._patches)))]
+        scale = one.scale * _between(0.75, 1.4, rng)
+        height, width = (
+            min(size // 2, max(6, round(side * scale))) for side in one.pixels.shape[:2]
+        )
+        left, top = int(rng.integers(0, size - width + 1)), int(rng.integers(0, size - height + 1))
+        taken = np.array([*canvas.boxes, *canvas.ignored], np.float32).reshape(-1, 4)
+        apart = (taken[:, :2] >= (left + width, top + height)).any(1)
+        apart |= (taken[:, 2:] <= (left, top)).any(1)
+        if apart.all():
+            shown = cv2.resize(one.pixels, (width, height), interpolation=cv2.INTER_AREA)
+            view = canvas.pixels[top : top + height, left : left + width]
+            view[:] = shown[:, ::-1] if rng.random() < 0.5 else shown
 
     def _no_face(self, canvas: _Canvas, tile: Tile, rng: Generator) -> None:
         """A part of a photo of people that shows no face: clothes, hands, hair, letters."""
