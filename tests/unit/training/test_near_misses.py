@@ -11,7 +11,6 @@ from training.data.store import PreparedSet
 from training.detector.near_misses import LOOKS, Patch, near_misses, patches
 from training.detector.scenes import NEAR_MISSES, Scenes
 
-
 INNER = np.array([2, 2, -2, -2], np.float32)
 """Off the edges of a box, which rounding blurs."""
 
