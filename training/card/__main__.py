@@ -27,7 +27,11 @@ def main() -> None:
     parser.add_argument("--recogniser", type=Path, default=CHECKPOINTS / "recogniser")
     parser.add_argument("--detector", type=Path, default=CHECKPOINTS / "detector")
     parser.add_argument(
-        "--detector-first", type=Path, help="the training with whose weights the detector began"
+        "--earlier",
+        type=Path,
+        nargs="*",
+        default=(),
+        help="trainings of the detector that it went on from, in their order",
     )
     parser.add_argument(
         "--trained-on", required=True, help="the machine of the trainings: hours mean nothing alone"
@@ -37,7 +41,7 @@ def main() -> None:
     try:
         runs = (
             TrainingRun.read(asked.recogniser),
-            TrainingRun.read(asked.detector, asked.detector_first),
+            TrainingRun.read(asked.detector, asked.earlier),
         )
         measured = Measured.read(asked.figures, asked.speed, asked.groups, runs, asked.recall)
         text = card(measured, trained_on=asked.trained_on)

@@ -12,10 +12,9 @@ from training.errors import TrainingError
 
 TEMPLATE = Path(__file__).with_name("template.md")
 SMALL_CHILDREN, CHILDREN, ADULTS = "age 0–5", "age 6–12", "adults"
-SECOND_PART = (
-    " It was trained in two parts: a first one that was stopped before its rate had fallen, and a "
-    "second one that began with its weights and often showed what those took for a face on photos "
-    "without any."
+PARTS = (
+    " It was trained in parts. Each began with the weights of the one before, and often showed "
+    "what those took for a face where there is none."
 )
 RECALL = (
     "Faces found of those that are there, by `bench.recall`: a box lies on the face, and its "
@@ -112,7 +111,7 @@ def _groups(measured: Measured) -> dict[str, str]:
 
 def _training(measured: Measured) -> dict[str, str]:
     face, box = measured.recogniser, measured.detector
-    parts = [box] if box.first is None else [box.first, box]
+    parts = [*box.earlier, box]
     is_from_scratch = face.setting("start").value is None
     return {
         "start": "noise" if is_from_scratch else "the smaller student-0, trained in the same way",
@@ -128,5 +127,5 @@ def _training(measured: Measured) -> dict[str, str]:
         "detector_hours": " + ".join(f"{part.hours:.1f}" for part in parts),
         "detector_seed": str(box.setting("seed").whole()),
         "detector_rate": ", ".join(f"{part.setting('rate').number():g}" for part in parts),
-        "second_part": SECOND_PART if box.first is not None else "",
+        "detector_parts": PARTS if box.earlier else "",
     }

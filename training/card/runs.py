@@ -18,18 +18,17 @@ class TrainingRun:
     state: Figure
     history: Sequence[Figure]
     """Its reports, oldest first."""
-    first: TrainingRun | None = None
-    """The training with whose weights it began."""
+    earlier: Sequence[TrainingRun] = ()
+    """Those that it went on from, each with the weights of the one before."""
 
     @classmethod
-    def read(cls, folder: Path, first: Path | None = None) -> TrainingRun:
+    def read(cls, folder: Path, earlier: Sequence[Path] = ()) -> TrainingRun:
         """A run by its folder. Raises TrainingError: there is none, or it is not at its end.
 
-        first: folder of the training with whose weights it began, wherever that was stopped.
+        earlier: folders of those that it went on from, wherever they were stopped.
         """
         state = Figure.read(folder / "state.json")
-        begun = None if first is None else _part(first)
-        run = cls(state, _rows(folder / "history.jsonl"), begun)
+        run = cls(state, _rows(folder / "history.jsonl"), [_part(one) for one in earlier])
         if run.steps != state.at("steps").whole():
             raise TrainingError(
                 f"{folder}: stopped at step {run.steps:,} of {state.at('steps').whole():,}; "

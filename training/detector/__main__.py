@@ -35,7 +35,7 @@ from training.paths import CHECKPOINTS, PREPARED
 
 HELD_OUT_SET = "backgrounds"
 """The set some of whose photos are held out."""
-SEARCHED_IMAGES = 3000
+SEARCHED_IMAGES = 1500
 """Of each set of people, for near misses."""
 
 
@@ -72,11 +72,13 @@ def main() -> None:
         held_out,
         schedule,
         seed=asked.seed,
+        negatives=asked.negatives,
     )
     settings = {
         "seed": asked.seed,
         "steps": asked.steps,
         "rate": asked.rate,
+        "negatives": asked.negatives,
         "widths": {**asdict(widths), "blocks": list(widths.blocks)},
         "shapes": [list(shape) for shape in SHAPES],
         "shares": list(SHARES),
@@ -128,6 +130,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="last.pt of a training to begin from")
     parser.add_argument("--minutes", type=float, help="end this run after so long")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument(
+        "--negatives", type=float, default=1.0, help="weight of what shows no face in the loss"
+    )
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--name", default="detector", help="folder below the checkpoints")

@@ -44,8 +44,11 @@ class Losses:
         return self.score + BOX_WEIGHT * self.box + LANDMARK_WEIGHT * self.landmarks
 
 
-def losses(rows: Rows, where: Grid, labels: Sequence[Labels]) -> Losses:
-    """Quality focal loss on scores, DIoU on boxes, smooth L1 on landmarks."""
+def losses(rows: Rows, where: Grid, labels: Sequence[Labels], *, negatives: float = 1.0) -> Losses:
+    """Quality focal loss on scores, DIoU on boxes, smooth L1 on landmarks.
+
+    negatives: weight of anchors that show no face. More of it lowers doubtful scores.
+    """
     answers = torch.stack([assign(where, one.boxes, one.ignored) for one in labels])
     image, anchor = torch.nonzero(answers >= 0, as_tuple=True)
     quality = torch.zeros_like(rows.logits)
@@ -76,6 +79,7 @@ def losses(rows: Rows, where: Grid, labels: Sequence[Labels]) -> Losses:
     probability = rows.logits.sigmoid()
     each = functional.binary_cross_entropy_with_logits(rows.logits, quality, reduction="none")
     each = each * (quality - probability).abs() ** FOCUS
+    each = torch.where(quality > 0, each, negatives * each)
     score = (each * (answers != IGNORED)).sum() / weight.clamp(min=1.0)
     return Losses(score, box, landmarks)
 

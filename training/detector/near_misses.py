@@ -14,8 +14,6 @@ from training.data.store import PreparedSet
 MIN_SCORE = 0.2
 """From which a part of a background counts as a near miss; the server's limit is 0.5."""
 LOOKS = (160, 320, 640)
-LOOKS_AT_PEOPLE = (160, 320)
-"""Photos of people are smaller."""
 CUTS = (2.2, 1.6, 1.2)
 """Sides of what is cut out around a near miss, in its own; the largest one without a face."""
 MOST_A_PHOTO = 12
@@ -78,7 +76,7 @@ def patches(
     for image in images:
         pixels, faces = one.image(image), one.faces_of(image).boxes
         photo = Photo(pixels, width=pixels.shape[1], height=pixels.shape[0])
-        for size in LOOKS_AT_PEOPLE:
+        for size in LOOKS:
             for miss in _of(detect, letterbox(photo, size), image):
                 cut = _cut(pixels, faces, miss)
                 if cut is not None:

@@ -41,6 +41,7 @@ class DetectorTask:
         schedule: Schedule,
         *,
         seed: int,
+        negatives: float,
     ) -> None:
         self.samples_a_step = round(sum(n * p for (_, n), p in zip(SHAPES, SHARES, strict=True)))
         self._scenes = scenes
@@ -48,6 +49,7 @@ class DetectorTask:
         self._backgrounds = backgrounds
         self._schedule = schedule
         self._seed = seed
+        self._negatives = negatives
         # Channels last and bfloat16: 15.9 ms an image of 320 pixels instead of 30.5 on one core.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         parameters = list(network.parameters())
@@ -70,7 +72,7 @@ class DetectorTask:
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16):
             rows = self.network(pixels)
-        found = losses(rows, grid(size), labels)
+        found = losses(rows, grid(size), labels, negatives=self._negatives)
         self._optimiser.zero_grad(set_to_none=True)
         found.total.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
