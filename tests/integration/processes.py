@@ -163,8 +163,21 @@ class Running:
             self._process.send_signal(number)
 
     def wait(self, seconds: float = 60.0) -> int:
-        """Its exit code; waits for the end and for the last line it wrote."""
-        code = self._process.wait(seconds)
+        """Its exit code; waits for the end and for the last line it wrote.
+
+        Raises:
+            NotServing: it did not end; says what was written, and where each of its threads is.
+        """
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            # Python's own handler of it writes the stacks.
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait()
+            for reader in self._readers:
+                reader.join(seconds)
+            msg = f"{self.command} did not end within {seconds} s:\n{self._all()}"
+            raise NotServing(msg) from error
         for reader in self._readers:
             reader.join(seconds)
         return code
@@ -194,7 +207,7 @@ def _fields(line: str) -> Fields:
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The present environment without settings of ours, plus `extra`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(OUR_PREFIXES)}
-    return kept | dict(extra)
+    return kept | {"PYTHONFAULTHANDLER": "1"} | dict(extra)
 
 
 @contextmanager
