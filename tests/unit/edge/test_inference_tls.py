@@ -11,7 +11,7 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from edge.certificates import PemFile
+from certificates.pem import PemFile
 from edge.errors import InferenceTlsFault, InferenceUnavailable, StartRefused
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_targets import CallPolicy
