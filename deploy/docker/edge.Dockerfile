@@ -3,11 +3,14 @@
 # docs/docker.md says how to run it.
 
 # By date and digest: a build of next year starts from the same files. docs/docker.md has how to renew it.
-ARG BASE=debian:bookworm-20261005-slim@sha256:7c7b2c966bc9ee8cedfeef67e0e279108992c77681fa595db4a9d65c06ccc587
-
-FROM ${BASE} AS build
+FROM debian:bookworm-20261005-slim@sha256:7c7b2c966bc9ee8cedfeef67e0e279108992c77681fa595db4a9d65c06ccc587 AS base
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends python3 python3-venv \
+ && apt-get install --yes --no-install-recommends ca-certificates python3 \
+ && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log
+
+FROM base AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3-venv \
  && rm -rf /var/lib/apt/lists/*
 # pip has a place of its own, so that what is copied from here has none.
 RUN python3 -m venv /pip \
@@ -26,11 +29,8 @@ RUN /pip/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --no
  && /pip/bin/pip --python /opt/facesearch/bin/python install --no-cache-dir \
       --disable-pip-version-check --no-deps --no-index /wheels/*.whl
 
-FROM ${BASE}
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates python3 \
- && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log \
- && groupadd --gid 10001 facesearch \
+FROM base
+RUN groupadd --gid 10001 facesearch \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin \
       facesearch \
  && install --directory --owner=10001 --group=10001 --mode=0700 /data

@@ -53,7 +53,7 @@ def test_health_follows_the_processes_also_behind_tls(tmp_path: Path, pack_dir: 
             assert code == 1
             assert "UNAVAILABLE" in said
             # An edge remembers for a second how its dependencies were.
-            until(lambda: health("edge", asked)[0] == 1)
+            until(lambda: health("edge", asked)[0] == 1, "the edge sees that inference is away")
             assert '"inference"' in health("edge", asked)[1]
             assert edge.terminate() == 0
         code, said = health("edge", asked)
