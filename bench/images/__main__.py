@@ -18,7 +18,7 @@ from bench.images.build import Builder, BuildFailed, copy_tree
 from bench.images.checks import Check, image_checks
 from bench.images.container import ContainerFailed
 from bench.images.debian import NoBase, apt_settings, debian_root, sources_of, suite_of
-from bench.images.dockerfile import NotUnderstood, parse
+from bench.images.dockerfile import Dockerfile, NotUnderstood, parse
 from bench.images.image import Image, NoNumbers
 from bench.images.network import leave_the_network
 from bench.images.rehearsal import Stage, refusal, rehearse
@@ -89,8 +89,9 @@ def _checks(asked: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     cases = [] if asked.build_only else cases_of(picture_source(asked.photos), _CASES)
     images: dict[str, Image] = {}
     for name in ("inference", "edge", *(["inference-gpu"] if asked.gpu else [])):
-        images[name] = _build(name, work, logs, asked)
-        base = next(work.glob("base-*"))
+        dockerfile = parse((DOCKERFILES / f"{name}.Dockerfile").read_text("utf-8"))
+        images[name] = _build(name, dockerfile, work, asked)
+        base = _base(work, dockerfile.stages[0].base)
         for check in image_checks(images[name], base, DATA.get(name)):
             yield name, check
     if asked.build_only:
@@ -105,21 +106,25 @@ def _checks(asked: argparse.Namespace) -> Iterator[tuple[str, Check]]:
         yield "inference-gpu", refusal(images["inference-gpu"], logs)
 
 
-def _build(name: str, work: Path, logs: Path, asked: argparse.Namespace) -> Image:
+def _build(name: str, dockerfile: Dockerfile, work: Path, asked: argparse.Namespace) -> Image:
     def make_root(reference: str, target: Path) -> None:
-        suite = suite_of(reference)
-        base = work / f"base-{suite}"
+        base = _base(work, reference)
         if not base.exists():
+            suite = suite_of(reference)
             print(f"debootstrap {suite}", flush=True)
             debian_root(suite, base, sources_of(suite, asked.mirror))
         copy_tree(base, target)
 
-    file = DOCKERFILES / f"{name}.Dockerfile"
-    print(f"build {file.relative_to(ROOT)}", flush=True)
+    print(f"build {name}", flush=True)
     settings = work / "apt.conf"
     settings.write_text(apt_settings(), "utf-8")
-    run = Runner(settings, [path.resolve() for path in asked.bind], logs / f"{name}-build.log")
-    return Builder(ROOT, work, make_root, run).build(name, parse(file.read_text("utf-8")))
+    log = work / "logs" / f"{name}-build.log"
+    run = Runner(settings, [path.resolve() for path in asked.bind], log)
+    return Builder(ROOT, work, make_root, run).build(name, dockerfile)
+
+
+def _base(work: Path, reference: str) -> Path:
+    return work / f"base-{suite_of(reference)}"
 
 
 def _table(done: list[tuple[str, Check]]) -> str:

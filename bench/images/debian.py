@@ -9,14 +9,19 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _BASE = re.compile(
     r"(?:docker\.io/(?:library/)?)?debian:(?P<suite>[a-z]+)(?:-\d+)?(?:-slim)?(@.+)?"
 )
-_SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+MACHINE_SOURCES = (
+    Path("/etc/apt/sources.list.d/debian.sources"),
+    Path("/etc/apt/sources.list"),
+)
 _URL = re.compile(r"(?:^URIs:\s*|^deb\s+(?:\[[^]]*\]\s+)?)(?P<url>https?://\S+)", re.MULTILINE)
+_FETCHING = tuple(f"Acquire::{name}" for name in ("Check-", "Retries", "ftp::", "http"))
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # What slim images leave out, and dpkg from then on.
@@ -49,11 +54,14 @@ def suite_of(reference: str) -> str:
     return found["suite"]
 
 
-def sources_of(suite: str, mirror: str | None) -> Sources:
-    """A mirror by its URL; None: those of this machine. Raises NoBase."""
+def sources_of(suite: str, mirror: str | None, files: Sequence[Path] = MACHINE_SOURCES) -> Sources:
+    """A mirror by its URL; None: those of this machine, in the first file that knows the suite.
+
+    Raises NoBase.
+    """
     if mirror is not None:
         return Sources(mirror, f"deb {mirror} {suite} main\n", "rehearsal.list")
-    for file in _SOURCES:
+    for file in files:
         text = file.read_text("utf-8") if file.is_file() else ""
         found = _URL.search(text)
         if found is not None and suite in text:
@@ -81,15 +89,14 @@ def debian_root(suite: str, folder: Path, sources: Sources) -> None:
 def apt_settings() -> str:
     """How this machine's apt fetches (proxies, what it checks), for APT_CONFIG inside."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True)
-    return "".join(f"{line}\n" for line in dump.stdout.splitlines() if line.startswith("Acquire"))
+    return "".join(f"{line}\n" for line in dump.stdout.splitlines() if line.startswith(_FETCHING))
 
 
 def _make_slim(root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(_EXCLUDE, "utf-8")
-    leftovers = [root / "var/log/bootstrap.log", *(root / "var/cache/apt/archives").glob("*.deb")]
-    for folder in (*_DOCUMENTATION, "var/lib/apt/lists"):
-        leftovers += (root / folder).iterdir()
-    for leftover in leftovers:
+    leftovers = ["var/log/bootstrap.log", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*"]
+    leftovers += [f"{folder}/*" for folder in _DOCUMENTATION]
+    for leftover in (path for pattern in leftovers for path in root.glob(pattern)):
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover)
         else:

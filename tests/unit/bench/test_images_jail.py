@@ -97,3 +97,25 @@ def test_a_base_that_debootstrap_cannot_make_is_refused(reference: str) -> None:
 def test_a_mirror_may_be_named() -> None:
     sources = sources_of("bookworm", "http://mirror.example.org/debian")
     assert sources.text == "deb http://mirror.example.org/debian bookworm main\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "debian.sources",
+            "Types: deb\nURIs: http://here/debian\nSuites: bookworm bookworm-updates\n",
+        ),
+        ("sources.list", "# deb cdrom:[]\ndeb [signed-by=/x] http://here/debian bookworm main\n"),
+    ],
+)
+def test_else_packages_come_from_where_this_machine_has_its_own(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    other = tmp_path / "other.list"
+    other.write_text("deb http://there/debian sid main\n")
+    (tmp_path / name).write_text(text)
+    sources = sources_of("bookworm", None, [tmp_path / "missing", other, tmp_path / name])
+    assert (sources.mirror, sources.text, sources.file_name) == ("http://here/debian", text, name)
+    with pytest.raises(NoBase, match="--mirror"):
+        sources_of("bookworm", None, [other])
