@@ -82,13 +82,13 @@ def writable_check(container: Container, allowed: set[str]) -> Check:
     )
 
 
-# Below a writable folder there is nothing more to find. /proc is the kernel's.
+# Below a writable folder there is nothing more to find. /proc and /sys are the kernel's.
 _WALK = """
 import json, os
 found = []
 for folder, folders, _ in os.walk("/"):
     if folder == "/":
-        folders.remove("proc")
+        folders[:] = set(folders) - {"proc", "sys"}
     if os.access(folder, os.W_OK):
         found.append(folder)
         folders.clear()

@@ -84,14 +84,12 @@ class Container:
 
     def stop(self, seconds: float) -> int:
         """The image's stop signal; its exit code. Raises ContainerFailed if it goes on running."""
-        signal_name = self._image.stop_signal
+        os.kill(self.pid, signal.Signals[self._image.stop_signal])
         try:
-            subprocess.run(
-                ["kill", "-s", signal_name.removeprefix("SIG"), str(self.pid)], check=True
-            )
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise self._failed(f"it goes on {seconds:g} s after {signal_name}") from None
+            why = f"it goes on {seconds:g} s after {self._image.stop_signal}"
+            raise self._failed(why) from None
 
     def ended(self, seconds: float) -> Ended:
         """How it ended by itself, and all it wrote. Raises ContainerFailed if it goes on."""

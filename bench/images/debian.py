@@ -27,7 +27,11 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # What slim images leave out, and dpkg from then on.
 _DOCUMENTATION = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man")
 _EXCLUDE = "".join(f"path-exclude /{folder}/*\n" for folder in _DOCUMENTATION)
-_MOUNT_POINTS = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
+_MADE_BY_ENGINES = {
+    "etc/hostname": "rehearsal\n",
+    "etc/hosts": "127.0.0.1\tlocalhost\n",
+    "etc/resolv.conf": "",
+}
 
 
 class NoBase(Exception):
@@ -101,9 +105,9 @@ def _make_slim(root: Path) -> None:
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
-    for name in _MOUNT_POINTS:
-        (root / name).unlink(missing_ok=True)
-        (root / name).touch()
+    for name, text in _MADE_BY_ENGINES.items():
+        (root / name).unlink(missing_ok=True)  # a link, maybe
+        (root / name).write_text(text, "utf-8")
 
 
 def _use(sources: Sources, root: Path) -> None:

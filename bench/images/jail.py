@@ -47,6 +47,7 @@ class Jail:
             lines.append(f"mount -o remount,bind,ro {root}")
             lines.append(f"mount -t tmpfs -o mode=1777,{_LOCKED} tmpfs {root}/{_TMP}")
         lines.append(f"mount -t proc -o {_LOCKED} proc {root}/proc")
+        lines.append(f"mount -t sysfs -o ro,{_LOCKED} sysfs {root}/sys")
         lines.append(f"mount -t tmpfs -o mode=755,nosuid,noexec tmpfs {root}/dev")
         for device in DEVICES:
             lines.append(f"touch {root}/dev/{device}")
