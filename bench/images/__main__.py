@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--work",
         type=Path,
-        default=Path(tempfile.gettempdir()) / "facesearch-images",
+        default=Path("/var/cache/facesearch-images"),
         help="folder for the roots, some GB; a base root in it is used again [%(default)s]",
     )
     made.add_argument("--mirror", help="Debian mirror [the apt sources of this machine]")
