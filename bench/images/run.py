@@ -15,9 +15,10 @@ from bench.images.jail import Bind, Jail, enter
 _LAST_LINES = 30
 _FETCHING = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 """Beginnings of variables that say how packages are fetched; engines pass proxies on, too."""
-_NAMING_FILES = ("PIP_CERT", "PIP_FIND_LINKS")
-_ALWAYS = ("/etc/hosts", "/etc/resolv.conf", "/etc/pip.conf")
+_SHOWN = ("/etc/hosts", "/etc/resolv.conf", "/etc/pip.conf")
 _APT = PurePosixPath("/etc/rehearsal-apt.conf")
+_CERTIFICATES = PurePosixPath("/etc/rehearsal-certificates.pem")
+"""Not where they are here: ca-certificates writes there when it is installed."""
 
 
 class Runner:
@@ -27,17 +28,22 @@ class Runner:
         """apt_settings: a file for APT_CONFIG. binds: further paths of this machine that fetching
         needs, shown inside where they are here. log: gets all output."""
         self._environment = fetching(os.environ)
-        named = (self._environment.get(name, "") for name in _NAMING_FILES)
-        here = {Path(one) for one in (*_ALWAYS, *named) if one and Path(one).exists()} | set(binds)
-        shown = tuple(Bind(path, PurePosixPath(path)) for path in sorted(here))
-        self._binds = (Bind(apt_settings, _APT), *shown)
+        links = self._environment.get("PIP_FIND_LINKS", "")
+        here = {Path(one) for one in (*_SHOWN, links) if one and Path(one).exists()} | set(binds)
+        self._binds = [
+            Bind(apt_settings, _APT),
+            *(Bind(path, PurePosixPath(path)) for path in sorted(here)),
+        ]
+        if "PIP_CERT" in self._environment:
+            self._binds.append(Bind(Path(self._environment["PIP_CERT"]), _CERTIFICATES))
+            self._environment["PIP_CERT"] = str(_CERTIFICATES)
         self._log = log
 
     def __call__(self, run: Run) -> None:
         """Run it. Raises BuildFailed."""
         print(f"  RUN {' '.join(run.command.split())[:100]}", flush=True)
         command = enter(
-            Jail(run.root, self._binds),
+            Jail(run.root, tuple(self._binds)),
             ["/bin/sh", "-c", run.command],
             user=ROOT,
             environment={**run.environment, **self._environment, "APT_CONFIG": str(_APT)},
@@ -79,4 +85,7 @@ def mount_points(root: Path, binds: Sequence[Bind]) -> Iterator[None]:
         yield
     finally:
         for place in reversed(made):
-            place.rmdir() if place.is_dir() else place.unlink()
+            if not place.is_dir():
+                place.unlink()
+            elif not any(place.iterdir()):  # else a package has made it its own meanwhile
+                place.rmdir()
