@@ -14,8 +14,21 @@ from bench.images.container import Container
 from bench.images.image import Image
 
 COMPILERS = (
-    *("as", "c++*", "c89*", "c99*", "cargo", "cc", "clang*", "cmake", "cpp*", "g++*", "gcc*"),
-    *("go", "ld", "ld.*", "make", "ninja", "rustc", "tcc", "*-linux-gnu-g*", "*-linux-gnu-ld*"),
+    *("as", "c++*", "c89*", "c99*", "cargo", "cc", "clang*", "cmake", "cpp", "cpp-*", "g++*"),
+    *(
+        "gcc*",
+        "go",
+        "ld",
+        "ld.bfd",
+        "ld.gold",
+        "ld.lld",
+        "make",
+        "ninja",
+        "rustc",
+        "tcc",
+        "*-linux-gnu-g*",
+        "*-linux-gnu-ld*",
+    ),
 )
 INSTALLERS = ("conda", "easy_install*", "pip", "pip3*", "poetry", "uv", "uvx")
 SEVERAL = 5

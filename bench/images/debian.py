@@ -99,6 +99,7 @@ def apt_settings() -> str:
 def _make_slim(root: Path) -> None:
     (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(_EXCLUDE, "utf-8")
     leftovers = ["var/log/bootstrap.log", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*"]
+    leftovers.append("dev/*")  # engines mount over it
     leftovers += [f"{folder}/*" for folder in _DOCUMENTATION]
     for leftover in (path for pattern in leftovers for path in root.glob(pattern)):
         if leftover.is_dir() and not leftover.is_symlink():

@@ -7,6 +7,7 @@
 FROM debian:bookworm-20261005-slim@sha256:7c7b2c966bc9ee8cedfeef67e0e279108992c77681fa595db4a9d65c06ccc587 AS base
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
+ && apt-get clean \
  && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log
 
 FROM base AS build
