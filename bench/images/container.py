@@ -52,10 +52,12 @@ class Container:
     def pid(self) -> int:
         """Of its PID 1, as this machine counts. Raises ContainerFailed."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        try:
-            return int(children.read_text("ascii").split()[0])
-        except (OSError, IndexError):
-            raise self._failed("it has ended") from None
+        while self._process.poll() is None:
+            with suppress(OSError):
+                if found := children.read_text("ascii").split():
+                    return int(found[0])
+            time.sleep(_POLL_SECONDS / 10)  # unshare(1) has not forked yet
+        raise self._failed("it has ended")
 
     def execute(self, command: tuple[str, ...]) -> Ended:
         """A command beside the service, as `docker exec`."""
