@@ -28,7 +28,7 @@ async def listening(
     settings: Settings, service: InferenceService, status: health.aio.HealthServicer
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     """A started server and its port. Raises StartError."""
-    server = grpc.aio.server(options=_options(settings))
+    server = grpc.aio.server(options=server_options(settings))
     add_InferenceServiceServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     if settings.reflection:
@@ -49,7 +49,8 @@ async def listening(
         await server.stop(None)
 
 
-def _options(settings: Settings) -> list[tuple[str, int]]:
+def server_options(settings: Settings) -> list[tuple[str, int]]:
+    """What a gRPC server of ours is made with."""
     options = [
         # On by default: a second server would share the port silently.
         ("grpc.so_reuseport", 0),

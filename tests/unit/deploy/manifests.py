@@ -38,7 +38,13 @@ _QUANTITY = re.compile(r"([\d.]+)(m|Ki|Mi|Gi|)")
 
 def documents(file: Path) -> list[Manifest]:
     """The objects of a file, in order."""
-    return [entry for entry in yaml.safe_load_all(file.read_text(encoding="utf-8")) if entry]
+    return _read(file.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _read(text: str) -> list[Manifest]:
+    # Read once: all tests look at the same objects, and none changes them.
+    return [entry for entry in yaml.load_all(text, yaml.CSafeLoader) if entry]
 
 
 def files() -> list[Path]:
@@ -85,7 +91,7 @@ def _built(name: str) -> str:
 
 def overlay(name: str) -> list[Manifest]:
     """What `kubectl apply -k deploy/overlays/NAME` applies."""
-    return [entry for entry in yaml.safe_load_all(_built(name)) if entry]
+    return _read(_built(name))
 
 
 def of(name: str) -> list[Manifest]:
@@ -130,7 +136,7 @@ def container_of(manifests: Iterable[Manifest], deployment: str) -> Manifest:
 def environment(
     manifests: Sequence[Manifest], deployment: str, secret: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables of the container as a kubelet sets them, `secret` being what the Secret holds."""
+    """The variables of the container, as a kubelet sets them. secret: what the Secret holds."""
     container = container_of(manifests, deployment)
     found: dict[str, str] = {}
     for source in container.get("envFrom", ()):
@@ -159,7 +165,7 @@ def secret_of(manifests: Iterable[Manifest]) -> dict[str, str]:
 
 
 def secret_example() -> dict[str, str]:
-    """What the Secret holds, by the example, read as `kubectl create secret --from-env-file` does."""
+    """What the Secret holds by the example, read as `create secret --from-env-file` reads it."""
     lines = SECRET_EXAMPLE.read_text(encoding="utf-8").splitlines()
     pairs = [line.partition("=") for line in lines if line.strip() and not line.startswith("#")]
     return {name: value for name, _, value in pairs}
@@ -182,7 +188,7 @@ def quantity(text: str | int) -> float:
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a selector of labels alone takes something with these; an empty one takes anything."""
+    """Whether a selector of labels takes something with these; an empty one takes anything."""
     assert set(selector) <= {"matchLabels"}, "no test reads matchExpressions"
     return selector.get("matchLabels", {}).items() <= labels.items()
 

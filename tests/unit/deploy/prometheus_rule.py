@@ -12,8 +12,8 @@ from tests.unit.deploy.monitoring import RULE_FILES, read_yaml
 RULE = ROOT / "deploy/overlays/monitoring/rules.yaml"
 
 _HEAD = """\
-# deploy/prometheus/recording.yml and alerts.yml, for the Prometheus operator. Made from them by `make docs`;
-# a test compares. Change them there, where they are explained and tested.
+# deploy/prometheus/recording.yml and alerts.yml, for the Prometheus operator. Made from them by
+# `make docs`; a test compares. Change them there, where they are explained and tested.
 """
 _WIDE = 1 << 16
 """No expression is folded."""

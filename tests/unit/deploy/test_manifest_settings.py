@@ -1,4 +1,4 @@
-"""The environment of the containers: every variable is a setting, and every setting needed is there."""
+"""The environment of the containers: all variables are settings, and all needed are there."""
 
 from __future__ import annotations
 

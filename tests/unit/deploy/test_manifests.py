@@ -1,4 +1,4 @@
-"""`kubectl apply -f deploy/k8s/`: every object is one that Kubernetes knows, and they come in order."""
+"""`kubectl apply -f deploy/k8s/`: every object is one that Kubernetes knows, and in order."""
 
 from __future__ import annotations
 
