@@ -190,7 +190,8 @@ def quantity(text: str | int) -> float:
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a selector of labels takes something with these; an empty one takes anything."""
     assert set(selector) <= {"matchLabels"}, "no test reads matchExpressions"
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items()
 
 
 def labels_of(workload: Manifest) -> dict[str, str]:

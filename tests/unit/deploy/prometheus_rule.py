@@ -35,7 +35,8 @@ def prometheus_rule() -> dict[str, Any]:
 
 def text() -> str:
     """What the file says."""
-    return _HEAD + yaml.safe_dump(prometheus_rule(), sort_keys=False, width=_WIDE)
+    dumped: str = yaml.safe_dump(prometheus_rule(), sort_keys=False, width=_WIDE)
+    return _HEAD + dumped
 
 
 def write() -> None:

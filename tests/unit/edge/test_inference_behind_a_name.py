@@ -75,6 +75,12 @@ async def call_until(client: GrpcFaceAnalyzer, is_so: Callable[[], bool]) -> Non
             await asyncio.sleep(0.01)  # a caller, and not a load test
 
 
+def answered(service: ScriptedInference, more: int) -> Callable[[], bool]:
+    """Whether this server has answered so many calls more than now."""
+    enough = len(service.asked) + more
+    return lambda: len(service.asked) >= enough
+
+
 async def test_calls_are_spread_over_all_servers_behind_the_name(port: int) -> None:
     async with (
         server_at(FIRST, port) as (first, _),
@@ -82,7 +88,8 @@ async def test_calls_are_spread_over_all_servers_behind_the_name(port: int) -> N
         naming(FIRST, SECOND) as names,
         client_of(names, port) as client,
     ):
-        await call_until(client, lambda: len(first.asked) >= 5 and len(second.asked) >= 5)
+        await call_until(client, answered(first, 5))
+        await call_until(client, answered(second, 5))
 
 
 async def test_a_server_that_is_added_gets_calls_and_none_is_lost(port: int) -> None:
@@ -91,11 +98,11 @@ async def test_a_server_that_is_added_gets_calls_and_none_is_lost(port: int) -> 
         naming(FIRST) as names,
         client_of(names, port) as client,
     ):
-        await call_until(client, lambda: len(first.asked) >= 5)
+        await call_until(client, answered(first, 5))
         async with server_at(SECOND, port) as (second, _):
             # No connection is broken: without an end to their age nobody would look again.
             names.addresses.append(SECOND)
-            await call_until(client, lambda: len(second.asked) >= 5)
+            await call_until(client, answered(second, 5))
 
 
 async def test_all_servers_are_replaced_one_by_one_and_no_call_is_lost(port: int) -> None:
@@ -106,23 +113,18 @@ async def test_all_servers_are_replaced_one_by_one_and_no_call_is_lost(port: int
     ):
         old = await servers.enter_async_context(AsyncExitStack())
         first, status = await old.enter_async_context(server_at(FIRST, port))
-        await call_until(client, lambda: len(first.asked) >= 5)
+        await call_until(client, answered(first, 5))
         for address in (SECOND, THIRD):
             # As a Deployment does: the new one is ready and named, then the old one is told to go.
             new = await servers.enter_async_context(AsyncExitStack())
             service, new_status = await new.enter_async_context(server_at(address, port))
             names.addresses.append(address)
-            await call_until(client, lambda service=service: len(service.asked) >= 5)
+            await call_until(client, answered(service, 5))
             names.addresses.pop(0)
             await status.enter_graceful_shutdown()
-            before = len(service.asked)
-            await call_until(
-                client, lambda service=service, before=before: len(service.asked) >= before + 20
-            )
+            await call_until(client, answered(service, 20))
             await old.aclose()
-            await call_until(
-                client, lambda service=service, before=before: len(service.asked) >= before + 40
-            )
+            await call_until(client, answered(service, 20))
             old, status = new, new_status
 
 
