@@ -65,7 +65,7 @@ def test_services_select_the_pods_of_their_name(name: str) -> None:
 
 @each_full
 def test_workloads_select_their_own_pods(name: str) -> None:
-    for workload in workloads(of(name)):
+    for workload in of_kind(of(name), "Deployment", "StatefulSet"):
         taken = [
             other["metadata"]["name"]
             for other in workloads(of(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from tests.unit.deploy.monitoring import EXAMPLE, read_yaml, rules
 from tests.unit.deploy.prometheus_rule import RULE, prometheus_rule, text
 
 STORES = ("etcd", "milvus", "minio", "postgresql")
-COMPOSE = ROOT / "deploy/docker/compose.yaml"
+DOCKER = ROOT / "deploy/docker"
 
 
 def test_every_overlay_is_tested() -> None:
@@ -88,28 +89,43 @@ def test_for_development_the_addresses_are_services_that_are_there() -> None:
     assert {host for host, _ in re.findall(r"(?:@|//|\s)([a-z]+):(\d+)", addresses)} == set(STORES)
 
 
-def test_for_development_the_bucket_is_made_before_the_edge_asks_for_it() -> None:
-    bucket = secret_of(overlay("dev"))["STORAGE_PHOTOS_URL"].removeprefix("s3://").split("/")[0]
-    (container,) = pod_of(named(overlay("dev"), "StatefulSet", "minio"))["containers"]
-    assert f"mkdir -p /data/{bucket} " in container["command"][-1]
+def test_for_development_the_bucket_is_made() -> None:
+    secret = secret_of(overlay("dev"))
+    bucket = secret["STORAGE_PHOTOS_URL"].removeprefix("s3://").split("/")[0]
+    job = named(overlay("dev"), "Job", "bucket")
+    (container,) = pod_of(job)["containers"]
+    assert container["command"] == ["mc", "mb", "--ignore-existing", f"store/{bucket}"]
+    store = {entry["name"]: entry["value"] for entry in container["env"]}["MC_HOST_store"]
+    user, password = secret["STORAGE_PHOTOS_ACCESS_KEY"], secret["STORAGE_PHOTOS_SECRET_KEY"]
+    assert store == secret["STORAGE_PHOTOS_ENDPOINT"].replace("//", f"//{user}:{password}@")
+    # Else it could not be applied again once it has changed.
+    assert job["spec"]["ttlSecondsAfterFinished"] <= 60
 
 
 def test_the_stores_are_those_of_compose() -> None:
-    if not COMPOSE.exists():
-        pytest.skip("no compose.yaml here")
-    composed = {
-        service["image"].rpartition(":")[0]: service["image"]
-        for service in read_yaml(COMPOSE)["services"].values()
-        if "image" in service
-    }
+    if not DOCKER.exists():
+        pytest.skip("no deploy/docker here")
+    services = read_yaml(DOCKER / "compose.yaml")["services"].values()
+    composed = {service["image"] for service in services if "image" in service}
     ours = [
         container["image"]
         for workload in workloads(overlay("dev"))
         for container in pod_of(workload)["containers"]
-        if workload["kind"] == "StatefulSet"
     ]
-    for image in ours:
-        assert composed.get(image.rpartition(":")[0], image) == image
+    assert set(ours) <= composed
+
+
+@pytest.mark.parametrize("name", ["edge", "inference", "inference-gpu"])
+def test_containers_run_what_their_images_run_as_whom_they_run_it(name: str) -> None:
+    if not DOCKER.exists():
+        pytest.skip("no deploy/docker here")
+    said = (DOCKER / f"{name}.Dockerfile").read_text(encoding="utf-8")
+    manifests = of("gpu" if name == "inference-gpu" else "base")
+    deployment = name.removesuffix("-gpu")
+    command = json.dumps(container_of(manifests, deployment)["command"])
+    assert f"\nENTRYPOINT {command}\n" in said
+    context = pod_of(named(manifests, "Deployment", deployment))["securityContext"]
+    assert f"\nUSER {context['runAsUser']}:{context['runAsGroup']}\n" in said
 
 
 def test_the_example_brings_a_pack_and_a_name_of_its_own() -> None:
