@@ -32,8 +32,8 @@ def check_key(settings: EdgeSettings, environment: Mapping[str, str]) -> None:
         return
     found = f"has {len(key)} characters" if key else "is not set"
     raise StartRefused(
-        f"API_KEY {found}, and an edge that is one of several (EDGE_REPLICATED) needs at least "
-        f"{MIN_KEY_CHARACTERS}{_hint(environment)}"
+        f"API_KEY {found}, and an edge that is one of several (EDGE_REPLICATED) needs one of at "
+        f"least {MIN_KEY_CHARACTERS} characters{_hint(environment)}"
     )
 
 

@@ -13,6 +13,7 @@ from tests.unit.deploy.manifests import (
     FULL_OVERLAYS,
     OVERLAYS,
     SECRET,
+    Manifest,
     base,
     container_of,
     documents,
@@ -30,6 +31,13 @@ from tests.unit.deploy.prometheus_rule import RULE, prometheus_rule, text
 
 STORES = ("etcd", "milvus", "minio", "postgresql")
 DOCKER = ROOT / "deploy/docker"
+
+
+def test_kustomize_makes_of_the_base_what_is_in_its_files() -> None:
+    def by_name(manifests: list[Manifest]) -> list[Manifest]:
+        return sorted(manifests, key=lambda entry: (entry["kind"], entry["metadata"]["name"]))
+
+    assert by_name(overlay("../k8s")) == by_name(base())
 
 
 def test_every_overlay_is_tested() -> None:

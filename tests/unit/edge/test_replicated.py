@@ -41,7 +41,7 @@ def refusal_of_key(key: str | None, environment: dict[str, str]) -> str:
 def test_a_key_that_is_missing_empty_or_short_stops_the_start(key: str | None, said: str) -> None:
     message = refusal_of_key(key, {})
     assert said in message
-    assert "at least 16" in message
+    assert "at least 16 characters" in message
     assert not key or key not in message
     assert "kubectl" not in message
 
