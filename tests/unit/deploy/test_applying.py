@@ -15,7 +15,7 @@ from edge.replicated import CREATE_SECRET
 from tests.conftest import ROOT
 from tests.unit.deploy.api_server import Cluster, api_server
 from tests.unit.deploy.manifests import base, kubectl, of, overlay
-from tests.unit.deploy.test_manifests import refusals
+from tests.unit.deploy.schemas import refusals
 
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
 NAMESPACE = "kubectl apply -f deploy/k8s/00-namespace.yaml"

@@ -24,7 +24,7 @@ from tests.unit.deploy.manifests import (
     secret_example,
 )
 from tests.unit.deploy.role_settings import edge_settings, inference_settings
-from tests.unit.deploy.test_manifests import refusals
+from tests.unit.deploy.schemas import refusals
 from tests.unit.docs.configuration_page import ROLES, settings_of
 
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ import re
 import subprocess
 from collections import Counter
 
-import kubernetes_validate  # type: ignore[import-untyped]  # has no types of its own
 import pytest
 
 from edge import __version__
@@ -16,7 +15,6 @@ from tests.unit.deploy.manifests import (
     BASE,
     FULL_OVERLAYS,
     NAMESPACE,
-    Manifest,
     base,
     documents,
     files,
@@ -28,23 +26,10 @@ from tests.unit.deploy.manifests import (
     pod_of,
     workloads,
 )
+from tests.unit.deploy.schemas import KUBERNETES, OLDEST, refusals
 
-KUBERNETES = "1.37"
-"""The newest one whose schemas the package carries; it carries 1.25 and later."""
-OLDEST = "1.30"
-"""The first with `preStop.sleep` switched on; docs/deploy.md says so."""
 OUR_IMAGES = re.compile(r"ghcr\.io/facesearch/facesearch-(?:edge|inference|inference-gpu):(.+)")
 CLUSTER_WIDE = {"Namespace"}
-
-
-def refusals(manifest: Manifest, version: str = KUBERNETES) -> list[str]:
-    """What a Kubernetes of this version has against it; unknown fields count."""
-    try:
-        kubernetes_validate.validate(manifest, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        place = ".".join(map(str, error.path))
-        return [f"{manifest['kind']} {manifest['metadata']['name']}: {place}: {error.message}"]
-    return []
 
 
 @pytest.mark.parametrize("version", [KUBERNETES, OLDEST])
