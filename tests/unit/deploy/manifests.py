@@ -36,6 +36,11 @@ _UNITS = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _QUANTITY = re.compile(r"([\d.]+)(m|Ki|Mi|Gi|)")
 
 
+def all_but(name: str) -> list[str]:
+    """The overlays that are everything that runs, without this one."""
+    return [overlay for overlay in FULL_OVERLAYS if overlay != name]
+
+
 def documents(file: Path) -> list[Manifest]:
     """The objects of a file, in order."""
     return _read(file.read_text(encoding="utf-8"))

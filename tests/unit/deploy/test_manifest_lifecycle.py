@@ -17,6 +17,7 @@ from inference.listener import SERVICE
 from tests.unit.deploy.manifests import (
     FULL_OVERLAYS,
     Manifest,
+    all_but,
     base,
     container_of,
     named,
@@ -141,7 +142,7 @@ def test_load_balancers_have_time_to_look_away(name: str) -> None:
     assert inference_settings(of(name)).drain_delay_seconds > 0
 
 
-@pytest.mark.parametrize("name", ["base", *(set(FULL_OVERLAYS) - {"gpu"})])
+@pytest.mark.parametrize("name", ["base", *all_but("gpu")])
 def test_updates_surge_first_and_take_nobody_away(name: str) -> None:
     for deployment in ("edge", "inference"):
         specification = named(of(name), "Deployment", deployment)["spec"]
