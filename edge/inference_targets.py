@@ -265,6 +265,9 @@ def _options(policy: CallPolicy) -> list[tuple[str, str | int]]:
         ("grpc.max_reconnect_backoff_ms", 1_000),
         # … and 20 s for a connection that does not come about.
         ("grpc.min_reconnect_backoff_ms", 2_000),
+        # … and 30 s between two looks at what a name stands for. While a Deployment is rolled out,
+        # all the servers known could have gone in that time.
+        ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     ]
 
 
