@@ -28,16 +28,7 @@ async def listening(
     settings: Settings, service: InferenceService, status: health.aio.HealthServicer
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     """A started server and its port. Raises StartError."""
-    server = grpc.aio.server(
-        options=[
-            # On by default: a second server would share the port silently.
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
-            ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_SECONDS * 1000),
-            ("grpc.keepalive_permit_without_calls", 1),
-        ]
-    )
+    server = grpc.aio.server(options=_options(settings))
     add_InferenceServiceServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     if settings.reflection:
@@ -56,6 +47,22 @@ async def listening(
         yield server, port
     finally:
         await server.stop(None)
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    options = [
+        # On by default: a second server would share the port silently.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_SECONDS * 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+    if settings.max_connection_age_seconds:
+        # Streams and large calls end on the connection they began on: its grace has no end.
+        age = round(settings.max_connection_age_seconds * 1000)
+        options.append(("grpc.max_connection_age_ms", age))
+    return options
 
 
 def _check_free(host: str, port: int) -> None:

@@ -192,6 +192,14 @@ class Settings(BaseSettings):
         le=1024,
         description="Items of one call or stream that are worked on at once.",
     )
+    max_connection_age_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Ask clients to connect anew after so long, give or take a tenth; what is in "
+        "flight ends where it is. A client that knows servers by one name (a headless service) "
+        "looks it up then, and finds servers that were added. 0: never.",
+    )
     drain_delay_seconds: float = Field(
         default=0.0,
         ge=0,
