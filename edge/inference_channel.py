@@ -48,6 +48,9 @@ class CallPolicy:
     most_made_twice: int = 8
     """Calls at the same time; so slow servers do not get twice the work. A quarter of what an edge
     lets in at once."""
+    lost_seconds: float = 5.0
+    """After which a name that nobody answers for is looked up by a new channel: gRPC's own would
+    wait longer after each attempt, up to two minutes."""
     max_message_bytes: int = 64 * 1024 * 1024
 
 
@@ -59,6 +62,7 @@ class Target:
         self.may_be_several = may_be_several(address)
         self.rests_until = 0.0
         self.in_flight = 0
+        self._away_since: float | None = None
         self.take(channel)
 
     def take(self, channel: grpc.aio.Channel) -> None:
@@ -70,6 +74,24 @@ class Target:
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
+
+    def is_back(self) -> None:
+        """It answered."""
+        self.rests_until = 0.0
+        self._away_since = None
+
+    def is_away(self, now: float) -> None:
+        """It did not; `now` of time.monotonic()."""
+        self._away_since = now if self._away_since is None else self._away_since
+
+    def was_lost(self, now: float, lost_seconds: float) -> bool:
+        """Whether it is a name that nobody has answered for so long; begins to count anew if so."""
+        if not self.may_be_several or self._away_since is None:
+            return False
+        if now - self._away_since < lost_seconds:
+            return False
+        self._away_since = now
+        return True
 
     async def is_serving(self, timeout_seconds: float) -> bool:
         """What the server says of itself, or one of several. Raises AioRpcError if none answers."""

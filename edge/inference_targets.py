@@ -127,6 +127,7 @@ class Targets:
         try:
             is_serving = await target.is_serving(self._seconds_left())
         except grpc.aio.AioRpcError as error:
+            target.is_away(time.monotonic())
             return target, f": {error.code().name} {error.details()}"
         return target, None if is_serving else _NOT_SERVING
 
@@ -160,7 +161,7 @@ class Targets:
             answer = await invoke(target.stub, self._seconds_left(), _metadata())
         finally:
             target.in_flight -= 1
-        target.rests_until = 0.0
+        target.is_back()
         return answer
 
     def _other_than(self, silent: Target) -> Target | None:
@@ -176,18 +177,28 @@ class Targets:
         target.rests_until = now + self._policy.rest_seconds
 
     def _renew(self) -> None:
-        """Open channels anew if the files of TLS were exchanged. To be called when one is away."""
-        if self._tls is None or (latest := self._tls.latest()) is self._credentials:
-            return
+        """Open channels anew if the files of TLS were exchanged, or if a name was lost.
+
+        To be called when one is away.
+        """
+        latest = None if self._tls is None else self._tls.latest()
+        is_exchanged = latest is not self._credentials
         self._credentials = latest
-        for target in self._targets:
-            if not is_local(target.address):
-                before = target.channel
-                target.take(self._open_channel(target.address))
-                closing = asyncio.create_task(before.close(self._policy.timeout_seconds))
-                self._closing[closing] = before
-                closing.add_done_callback(self._closing.pop)
-        _log.info("channels_opened_anew")
+        now = time.monotonic()
+        lost = [one for one in self._targets if one.was_lost(now, self._policy.lost_seconds)]
+        stale = [one for one in self._targets if is_exchanged and not is_local(one.address)]
+        renewed = dict.fromkeys([*lost, *stale])
+        for target in renewed:
+            self._open_anew(target)
+        if renewed:
+            _log.info("channels_opened_anew", targets=[target.address for target in renewed])
+
+    def _open_anew(self, target: Target) -> None:
+        before = target.channel
+        target.take(self._open_channel(target.address))
+        closing = asyncio.create_task(before.close(self._policy.timeout_seconds))
+        self._closing[closing] = before
+        closing.add_done_callback(self._closing.pop)
 
     async def _blame_tls(self, addresses: Sequence[str]) -> None:
         """Raises InferenceTlsFault if TLS is what keeps one of these apart from the edge."""
@@ -231,6 +242,7 @@ class Targets:
                     details=error.details(),
                 )
             target.rests_until = now + self._policy.rest_seconds
+            target.is_away(now)
             self._renew()
             return failure
         if isinstance(failure, Overloaded):

@@ -482,7 +482,9 @@ async def test_one_that_answers_speaks_for_all_in_a_ping() -> None:
         return b""
 
     server = grpc.aio.server()
-    methods = {"Check": grpc.unary_unary_rpc_method_handler(mute)}
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Check": grpc.unary_unary_rpc_method_handler(mute)
+    }
     health = grpc.method_handlers_generic_handler("grpc.health.v1.Health", methods)
     server.add_generic_rpc_handlers((health,))
     port = server.add_insecure_port("127.0.0.1:0")
