@@ -23,6 +23,7 @@ from bench.rollout.vectors import Milvus
 
 _TICK_SECONDS = 0.05
 _READY_SECONDS = 180.0
+_PROBE_SECONDS = 0.25
 _RESTART_SECONDS = 1.0
 """Until a container that ended is started again."""
 _FREE_PORTS = range(20_000, 32_000)
@@ -76,7 +77,7 @@ class Cluster:
 
     def until_ready(self, pod: Pod) -> None:
         """Return when its probe says so. Raises StartFailed."""
-        self.until(lambda: pod.is_ready, f"{pod.name} is ready", of=pod)
+        self.until(lambda: pod.is_ready, f"{pod.name} is ready", of=pod, every=_PROBE_SECONDS)
 
     def admit(self, pod: Pod) -> None:
         """It is in service: the balancer, or the name, knows it."""
@@ -110,16 +111,25 @@ class Cluster:
         self.names.publish([pod.host for pod in self.inferences])
 
     def until(
-        self, is_so: Callable[[], bool], what: str, *, of: Pod | None = None, seconds: float = 0.0
+        self,
+        is_so: Callable[[], bool],
+        what: str,
+        *,
+        of: Pod | None = None,
+        every: float = 0.0,
     ) -> None:
-        """Return when it is so. Raises StartFailed if that takes too long, or the pod ended."""
-        end = time.monotonic() + (seconds or _READY_SECONDS)
+        """Return when it is so. Raises StartFailed if that takes too long, or the pod ended.
+
+        every: seconds between two looks.
+        """
+        end = time.monotonic() + _READY_SECONDS
         while not is_so():
             if of is not None and not of.process.is_running:
                 raise StartFailed(f"not {what}:\n{of.process.output[-2000:]}")
             if time.monotonic() > end:
-                raise StartFailed(f"not within {seconds or _READY_SECONDS:g} s: {what}")
+                raise StartFailed(f"not within {_READY_SECONDS:g} s: {what}")
             self.tick()
+            self.pass_time(every)
 
     def pass_time(self, seconds: float) -> None:
         """Go on for so long."""
@@ -221,8 +231,7 @@ FIRST_PODS = 2
 
 def _free_ports(count: int) -> list[int]:
     free: list[int] = []
-    dice = Random()  # noqa: S311  # no secret
-    for port in dice.sample(_FREE_PORTS, len(_FREE_PORTS)):
+    for port in Random().sample(_FREE_PORTS, len(_FREE_PORTS)):
         if len(free) == count:
             return free
         if all(_is_free(host, port) for host in _HOSTS):

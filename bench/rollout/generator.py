@@ -24,7 +24,7 @@ from bench.rollout.http_client import Answer, Client
 from bench.rollout.journal import Attempt, Journal, Operation, Outcome, Request
 from bench.rollout.plan import Plan
 from bench.rollout.requests import NEWCOMERS, Requests
-from bench.rollout.retries import pause_before_next
+from bench.rollout.retries import ANSWER_SECONDS, pause_before_next
 
 _LEAD_SECONDS = 0.1
 _CALM_CALLERS = 2
@@ -76,7 +76,7 @@ class Load:
 
 async def run(plan: Plan, until: asyncio.Event) -> None:
     """Everything, in order."""
-    client = Client(plan.url)
+    client = Client(plan.url, ANSWER_SECONDS)
     selfies = await _known(client, plan, kept_selfies(Path(plan.selfies)))
     load = Load(client, Requests(selfies, plan.api_key), plan.enrol_every)
     # A collection in the middle would make requests late.

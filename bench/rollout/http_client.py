@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 from bench.load.observed import NO_ANSWER
 
-_PATIENCE_SECONDS = 45.0
-"""Beyond whatever the balancer waits for."""
 _IDLE_SECONDS = 30.0
 """Less than the balancer keeps a connection that nobody uses."""
 _END_OF_HEAD = b"\r\n\r\n"
@@ -31,15 +29,17 @@ class Answer:
 class Client:
     """A pool of connections to one address, as large as there are requests at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_seconds: float) -> None:
+        """patience_seconds: for one answer; beyond the deadline that requests ask for."""
         parts = urlsplit(url)
+        self._patience_seconds = patience_seconds
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._idle: list[tuple[float, _Connection]] = []
 
     async def ask(self, request: bytes) -> Answer:
         """The answer to a whole request."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience_seconds):
                 connection = await self._connection()
                 answer = await connection.ask(request)
         except (OSError, EOFError, ValueError, TimeoutError):

@@ -151,7 +151,8 @@ class Rehearsal:
             cluster.crash(pod)
         cluster.publish()
         cluster.pass_time(self._lengths.gone)
-        seen, broken = [], []
+        seen: list[str] = []
+        broken: list[str] = []
         for edge in cluster.edges:
             status, body = edge.readyz()
             said = f"{edge.name} says {status}: {body.get('detail')}"

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.rollout.journal import Attempt
+from bench.rollout.requests import TIMEOUT_SECONDS
 
 PATIENCE_SECONDS = 15.0
-"""From the moment the request was due: after that nobody waits for it."""
+"""From the moment the request was due: after that it is not sent again."""
+ANSWER_SECONDS = TIMEOUT_SECONDS + 2.0
+"""For one answer: whoever is silent beyond the deadline that it was told is taken for dead."""
 _TEMPORARY = frozenset({429, 503})
 
 

@@ -78,13 +78,15 @@ class Milvus:
         end = time.monotonic() + _LOAD_SECONDS
         while True:
             try:
-                return client.load_collection(space)
+                client.load_collection(space)
             except MilvusException:
                 # Segments are merged in the background, their indexes written in place: a load
                 # that meets one half-written fails.
                 if time.monotonic() > end:
                     raise
                 time.sleep(_POLL_SECONDS)
+            else:
+                return
 
     def _is_listening(self) -> bool:
         with socket.socket() as client:
