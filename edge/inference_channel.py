@@ -48,9 +48,10 @@ class CallPolicy:
     most_made_twice: int = 8
     """Calls at the same time; so slow servers do not get twice the work. A quarter of what an edge
     lets in at once."""
-    lost_seconds: float = 5.0
-    """After which a name that nobody answers for is looked up by a new channel: gRPC's own would
-    wait longer after each attempt, up to two minutes."""
+    lost_seconds: float = 1.0
+    """After which a name that nobody answers for is looked up by a new channel, so often: gRPC's
+    own would not look while its servers say that they drain, and after each failed look-up wait
+    longer, up to two minutes."""
     max_message_bytes: int = 64 * 1024 * 1024
 
 

@@ -48,10 +48,11 @@ class Times:
 
 
 EDGE_TIMES = Times(endpoints=1.0, pre_stop=3.0, drain_delay=5.0, grace=60.0)
-INFERENCE_TIMES = Times(endpoints=0.0, pre_stop=0.0, drain_delay=10.0, grace=60.0)
-"""Its drain is longer than a name may be told wrongly: who looks it up late is still answered."""
 DNS_LAG_SECONDS = 6.0
 """A second of the control plane, and the 5 s for which CoreDNS lets an answer be kept."""
+INFERENCE_TIMES = Times(endpoints=0.0, pre_stop=DNS_LAG_SECONDS + 2.0, drain_delay=3.0, grace=60.0)
+"""An edge looks the name up when one of its servers says that it drains. By then the name must tell
+of the successor, which was ready when this one was deleted."""
 
 
 class Pod:
