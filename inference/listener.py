@@ -28,7 +28,7 @@ async def listening(
     settings: Settings, service: InferenceService, status: health.aio.HealthServicer
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     """A started server and its port. Raises StartError."""
-    server = grpc.aio.server(options=_options(settings))
+    server = grpc.aio.server(options=server_options(settings))
     add_InferenceServiceServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     if settings.reflection:
@@ -49,7 +49,8 @@ async def listening(
         await server.stop(None)
 
 
-def _options(settings: Settings) -> list[tuple[str, int]]:
+def server_options(settings: Settings) -> list[tuple[str, int]]:
+    """What a gRPC server of ours is made with."""
     options = [
         # On by default: a second server would share the port silently.
         ("grpc.so_reuseport", 0),
@@ -59,9 +60,11 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
     ]
     if settings.max_connection_age_seconds:
-        # Streams and large calls end on the connection they began on: its grace has no end.
-        age = round(settings.max_connection_age_seconds * 1000)
-        options.append(("grpc.max_connection_age_ms", age))
+        # Clients ask for the addresses of a name again when a connection ends, and at no other
+        # time (grpc/grpc#12295). Calls that are under way end on the old one, however long they
+        # take: no grace is set.
+        age_ms = max(1, round(settings.max_connection_age_seconds * 1000))
+        options.append(("grpc.max_connection_age_ms", age_ms))
     return options
 
 

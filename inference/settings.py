@@ -195,10 +195,9 @@ class Settings(BaseSettings):
     max_connection_age_seconds: float = Field(
         default=0.0,
         ge=0,
-        le=86_400,
-        description="Ask clients to connect anew after so long, give or take a tenth; what is in "
-        "flight ends where it is. A client that knows servers by one name (a headless service) "
-        "looks it up then, and finds servers that were added. 0: never.",
+        allow_inf_nan=False,
+        description="Ask clients to connect anew after so long, without a call lost: one that "
+        "balances over a name learns of servers that were added. 0: never.",
     )
     drain_delay_seconds: float = Field(
         default=0.0,

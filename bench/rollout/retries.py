@@ -1,7 +1,7 @@
 """When a client of the rehearsals sends a request again. Pure.
 
-The rule is the one that docs/rolling-updates.md gives to callers, and no more patient: every request
-of the load may be made twice (a search reads, an enrolment names its photo).
+The rule is the one that docs/rolling-updates.md gives to callers, and no more patient. Every
+request of the load may be made twice: a search reads, an enrolment names its photo.
 """
 
 from __future__ import annotations
