@@ -68,7 +68,7 @@ _SIZES = {
         selfies=200,
         rate=40.0,
         scenarios=tuple(Scenario),
-        lengths=Lengths(hang=20.0, gone=60.0, quiet=10.0),
+        lengths=Lengths(hang=30.0, gone=60.0, quiet=10.0),
         first_seconds=20.0,
     ),
 }

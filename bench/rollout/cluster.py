@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from bench.kit.child import Setting, StartFailed
 from bench.kit.world import World
 from bench.rollout import vectors
 from bench.rollout.balancer import Balancer, balancer
+from bench.rollout.manifests import PodSpec, pod_spec
 from bench.rollout.name_server import NAME, Addresses, name_server
 from bench.rollout.pods import DNS_LAG_SECONDS, Pod, Role, edge_pod, inference_pod
 from bench.rollout.postgres import PostgreSQL, postgresql
@@ -209,24 +210,33 @@ def cluster(old: World, new: World) -> Iterator[Cluster]:
         }
         target = f"dns://127.0.0.1:{names_port}/{NAME}:{inference_port}"
 
-        def world(number: int) -> World:
-            return old if number <= FIRST_PODS else new
+        edge_spec, inference_spec = pod_spec("edge"), pod_spec("inference")
 
-        made = Cluster(
-            postgres=postgres,
-            milvus=milvus,
-            balancer=front,
-            names=names,
-            storage=storage,
-            make_edge=lambda number: edge_pod(number, edge_port, world(number), target, storage),
-            make_inference=lambda number: inference_pod(number, inference_port, world(number)),
-        )
+        def make_inference(number: int) -> Pod:
+            is_old = number <= FIRST_PODS
+            spec = _known_to(old, new, inference_spec) if is_old else inference_spec
+            return inference_pod(number, inference_port, old if is_old else new, spec)
+
+        def make_edge(number: int) -> Pod:
+            is_old = number <= FIRST_PODS
+            spec = _known_to(old, new, edge_spec) if is_old else edge_spec
+            return edge_pod(number, edge_port, old if is_old else new, spec, target, storage)
+
+        made = Cluster(postgres, milvus, front, names, storage, make_edge, make_inference)
         stack.callback(made.end)
         yield made
 
 
 FIRST_PODS = 2
 """Of each kind, before anything is exchanged."""
+
+
+def _known_to(old: World, new: World, spec: PodSpec) -> PodSpec:
+    """Without settings, for another source tree: one that does not know them would not start."""
+    if old == new:
+        return spec
+    drains = {name: value for name, value in spec.settings.items() if "DRAIN_DELAY" in name}
+    return replace(spec, settings=drains)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -10,7 +10,6 @@ import http.client
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 import grpc
@@ -19,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bench.kit.child import Setting
 from bench.kit.processes import API_KEY
 from bench.kit.world import World
+from bench.rollout.manifests import PodSpec, Times
 from bench.rollout.process import Process
 
 _SERVICE = "facesearch.inference.v1.InferenceService"
@@ -33,26 +33,8 @@ class Role(StrEnum):
     INFERENCE = "inference"
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Of the life of a pod, in seconds; deploy/k8s has the same or kinder ones."""
-
-    endpoints: float
-    """From the deletion of a pod until the balancer sends nothing there any more."""
-    pre_stop: float
-    """From its deletion to SIGTERM."""
-    drain_delay: float
-    """From SIGTERM: says that it is not ready, and serves."""
-    grace: float
-    """From its deletion until SIGKILL."""
-
-
-EDGE_TIMES = Times(endpoints=1.0, pre_stop=3.0, drain_delay=5.0, grace=60.0)
 DNS_LAG_SECONDS = 6.0
 """A second of the control plane, and the 5 s for which CoreDNS lets an answer be kept."""
-INFERENCE_TIMES = Times(endpoints=0.0, pre_stop=DNS_LAG_SECONDS + 2.0, drain_delay=3.0, grace=60.0)
-"""An edge looks the name up when one of its servers says that it drains. By then the name must tell
-of the successor, which was ready when this one was deleted."""
 
 
 class Pod:
@@ -107,35 +89,41 @@ class Pod:
             return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-def inference_pod(number: int, port: int, world: World) -> Pod:
+def inference_pod(number: int, port: int, world: World, spec: PodSpec) -> Pod:
     """An inference server, not started."""
     host = f"127.0.1.{number}"
     settings: dict[str, Setting] = {
+        **spec.settings,
         "INFERENCE_HOST": host,
         "INFERENCE_PORT": port,
         "INFERENCE_METRICS_PORT": 0,
         "INFERENCE_PACK": world.pack,
-        "INFERENCE_SESSIONS": 1,
-        "INFERENCE_DRAIN_DELAY_SECONDS": INFERENCE_TIMES.drain_delay,
+        # Compiled networks of the machine: in a pod a volume has them.
+        "INFERENCE_CACHE_DIR": "",
         "INFERENCE_LOG_FORMAT": "json",
     }
     process = Process(f"inference-{number}", [sys.executable, "-m", "inference"], world, settings)
-    return Pod(Role.INFERENCE, number, host, port, process, INFERENCE_TIMES)
+    return Pod(Role.INFERENCE, number, host, port, process, spec.times)
 
 
 def edge_pod(
-    number: int, port: int, world: World, inference: str, storage: Mapping[str, Setting]
+    number: int,
+    port: int,
+    world: World,
+    spec: PodSpec,
+    inference: str,
+    storage: Mapping[str, Setting],
 ) -> Pod:
     """An edge, not started. inference: as it is named to gRPC. storage: the settings of stores."""
     host = f"127.0.2.{number}"
     settings: dict[str, Setting] = {
+        **spec.settings,
         "EDGE_HOST": host,
         "EDGE_PORT": port,
         "EDGE_INFERENCE_TARGETS": inference,
-        "EDGE_DRAIN_DELAY_SECONDS": EDGE_TIMES.drain_delay,
         "EDGE_LOG_FORMAT": "json",
         "API_KEY": API_KEY,
         **storage,
     }
     process = Process(f"edge-{number}", [sys.executable, "-m", "edge"], world, settings)
-    return Pod(Role.EDGE, number, host, port, process, EDGE_TIMES)
+    return Pod(Role.EDGE, number, host, port, process, spec.times)

@@ -90,8 +90,9 @@ class Rehearsal:
         cluster = self._cluster
         former = tuple(cluster.edges if role is Role.EDGE else cluster.inferences)
         for pod in former:
+            successor = cluster.grow(role)
+            cluster.pass_time(successor.times.min_ready)
             # The next one starts while this one still drains, as a Deployment has it.
-            cluster.grow(role)
             cluster.retire(pod)
         cluster.until_retired()
         return _Story(seen=_ends(cluster, len(former)))

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from bench.rollout.balancer import Balancer
 from bench.rollout.pods import Pod, Role
 
 KILLED = -9
+
+
+class Front(Protocol):
+    """What a balancer is told of an edge that goes."""
+
+    def drain(self, name: str) -> None:
+        """It gets nothing new."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """It is gone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Retiring:
         self._is_drained = pod.role is not Role.EDGE
         self._is_asked = False
 
-    def step(self, now: float, balancer: Balancer, note: Callable[[str], None]) -> Retired | None:
+    def step(self, now: float, balancer: Front, note: Callable[[str], None]) -> Retired | None:
         """Do what is due; how it ended, once it has."""
         pod, times = self.pod, self.pod.times
         age = now - self._deleted
@@ -58,7 +70,7 @@ class Retiring:
         note(f"{pod.name} has ended")
         return self._retired(age, pod.process.ended(), balancer)
 
-    def _retired(self, age: float, exit_code: int, balancer: Balancer) -> Retired:
+    def _retired(self, age: float, exit_code: int, balancer: Front) -> Retired:
         if self.pod.role is Role.EDGE:
             balancer.forget(self.pod.name)
         return Retired(self.pod.name, age, exit_code, self.pod.times.grace)

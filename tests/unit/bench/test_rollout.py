@@ -20,8 +20,10 @@ from bench.rollout.generator import Load
 from bench.rollout.haproxy_config import Routed, configuration, notices, routed
 from bench.rollout.http_client import Client, read_head
 from bench.rollout.journal import Attempt, Journal, Operation, Outcome, Request
+from bench.rollout.manifests import pod_spec
 from bench.rollout.name_server import NAME, Addresses, name_server
 from bench.rollout.plan import Plan
+from bench.rollout.pods import DNS_LAG_SECONDS
 from bench.rollout.requests import Requests
 from bench.rollout.retries import PATIENCE_SECONDS, pause_before_next
 from bench.rollout.scenarios import PROMISES, Happened, Scenario
@@ -98,6 +100,24 @@ def test_the_name_server_answers_who_asks_it_and_passes_over_noise() -> None:
         client.sendto(b"noise", ("127.0.0.1", port))
         client.sendto(query(NAME), ("127.0.0.1", port))
         assert addresses_in(client.recv(512)) == ["127.0.1.9"]
+
+
+# Pods
+
+
+@pytest.mark.parametrize("name", ["edge", "inference"])
+def test_pods_live_as_the_manifests_say(name: str) -> None:
+    spec = pod_spec(name)
+    assert f"{name.upper()}_PORT" in spec.settings
+    times = spec.times
+    drain = float(spec.settings[f"{name.upper()}_DRAIN_DELAY_SECONDS"])
+    assert times.endpoints < times.pre_stop
+    assert times.pre_stop + drain < times.grace
+
+
+def test_a_name_tells_of_a_new_server_before_an_old_one_says_that_it_drains() -> None:
+    times = pod_spec("inference").times
+    assert times.min_ready + times.pre_stop > DNS_LAG_SECONDS
 
 
 # The balancer
