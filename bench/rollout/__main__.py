@@ -37,6 +37,9 @@ from bench.rollout.verdict import judged
 NAME = "rollout"
 _STARTER = ROOT / "inference" / "models" / "packs" / "starter"
 _HELD = 6
+"""Requests that are half sent while a node drains."""
+_HELD_MARKS = 2 * 10**8
+_HELD_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def _rehearse(made: Cluster, size: Size, world: World, folder: Path) -> findings
         rate=size.rate,
         enrol_every=size.enrol_every,
     )
-    requests = Requests(selfies, API_KEY)
+    requests = Requests(selfies, API_KEY, first_mark=_HELD_MARKS, timeout_seconds=_HELD_SECONDS)
     held = [requests.search(number, f"held-{number}") for number in range(_HELD)]
     rehearsal = Rehearsal(made, size.lengths, held)
     conducted = conduct(made, plan, rehearsal, size.scenarios, size.first_seconds)

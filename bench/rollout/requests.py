@@ -19,13 +19,24 @@ _BOUNDARY = "photo-of-a-rehearsal"
 class Requests:
     """Builds whole requests. No selfie is like another: the edge would know it again."""
 
-    def __init__(self, selfies: Sequence[Selfie], api_key: str) -> None:
+    def __init__(
+        self,
+        selfies: Sequence[Selfie],
+        api_key: str,
+        *,
+        first_mark: int = 0,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """first_mark: sets its selfies apart from those of others, who begin elsewhere."""
         self._selfies = selfies
         self._api_key = api_key
+        self._first_mark = first_mark
+        self._timeout_seconds = timeout_seconds
 
     def photo(self, number: int) -> bytes:
         """The photo of a request, always the same for its number."""
-        return copy_of(self._selfies[number % len(self._selfies)].data, number)
+        selfie = self._selfies[number % len(self._selfies)]
+        return copy_of(selfie.data, self._first_mark + number)
 
     def search(self, number: int, request_id: str) -> bytes:
         """Who is this, among the base."""
@@ -53,7 +64,7 @@ class Requests:
         )
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: rehearsal\r\nX-Api-Key: {self._api_key}\r\n"
-            f"X-Request-Id: {request_id}\r\nX-Request-Timeout: {TIMEOUT_SECONDS:g}\r\n"
+            f"X-Request-Id: {request_id}\r\nX-Request-Timeout: {self._timeout_seconds:g}\r\n"
             f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
