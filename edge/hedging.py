@@ -35,10 +35,19 @@ async def first_answer(
         answered = next(filter(_has_succeeded, calls), calls[0])
         return await answered
     finally:
-        for call in calls:
-            call.cancel()
-        # Their errors are looked at here, so that nobody logs them as forgotten.
-        await asyncio.gather(*calls, return_exceptions=True)
+        await _end(calls)
+
+
+async def _end(calls: Sequence[asyncio.Future[T]]) -> None:
+    """Nothing goes on, and no error is left that nobody looked at."""
+    silent = [call for call in calls if not call.done()]
+    for call in silent:
+        call.cancel()
+    if silent:
+        await asyncio.wait(silent)
+    for call in calls:
+        if not call.cancelled():
+            call.exception()
 
 
 async def _until_one_succeeds(calls: Sequence[asyncio.Future[T]]) -> None:

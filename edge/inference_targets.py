@@ -133,6 +133,8 @@ class Targets:
 
     async def _ask(self, invoke: Invoke[AnswerT], target: Target) -> AnswerT:
         """What a target answers, or another one where it is silent."""
+        if len(self._targets) == 1 and not target.may_be_several:
+            return await self._invoke(invoke, target)
         is_made_twice = False
 
         def once_more() -> Coroutine[Any, Any, AnswerT] | None:
