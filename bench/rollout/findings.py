@@ -67,7 +67,8 @@ def figures(found: Rehearsed) -> list[Figure]:
 
 def tables(found: Rehearsed) -> list[Table]:
     """Scenarios, what was said, when what was done, and whatever was not as promised."""
-    tabled = [_scenarios(found), _waits(found), _refusals(found), _seen(found), _notes(found)]
+    told = [_scenarios(found), _waits(found), _refusals(found), _seen(found), _notes(found)]
+    tabled = [table for table in told if table.rows]
     rows: list[list[Cell]] = [
         [one.happened.scenario, text] for one in found.judged for text in one.broken
     ]

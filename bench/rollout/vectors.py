@@ -64,7 +64,9 @@ class Milvus:
 
         Lite compares what is in memory row by row, and would write it out at 128 MB.
         """
-        client = MilvusClient(self.url, timeout=_LOAD_SECONDS)
+        # pymilvus pings every ten seconds, which this server takes for too many.
+        options = {"grpc.keepalive_time_ms": 2**31 - 1}
+        client = MilvusClient(self.url, timeout=_LOAD_SECONDS, grpc_options=options)
         try:
             for space in client.list_collections():
                 client.release_collection(space)
