@@ -1,4 +1,4 @@
-"""A call that is silent for long is made a second time, elsewhere; the first answer counts."""
+"""A call that is silent for long is made elsewhere too; the first answer counts."""
 
 from __future__ import annotations
 
@@ -9,29 +9,37 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+_AGAIN_SECONDS = 0.25
+
+
 async def first_answer(
     first: Coroutine[Any, Any, T],
-    second: Callable[[], Coroutine[Any, Any, T] | None],
+    another: Callable[[], Coroutine[Any, Any, T] | None],
     after_seconds: float,
     on_late: Callable[[], object] = lambda: None,
 ) -> T:
-    """What `first` returns, or `second`, which is made once `first` took `after_seconds`.
+    """What `first` returns, or `another`, which is made once `first` took `after_seconds`.
 
-    The other one is cancelled. One that raises leaves it to the other; where both raise, the error
-    of `first` is raised. For calls that may be made twice.
+    More of them follow, four a second, for as long as nobody answers: who is asked next may hang
+    too. The others are cancelled. One that raises leaves it to those that are silent; where all
+    have raised, the error of `first` is raised. For calls that may be made several times.
 
-    second: None where there is nobody else to ask. on_late: told when the second one has answered
+    another: None where there is nobody else to ask now. on_late: told when another one has answered
     and the first is silent still.
     """
     calls = [asyncio.ensure_future(first)]
+    pause = after_seconds
     try:
-        await asyncio.wait(calls, timeout=after_seconds)
-        coroutine = None if calls[0].done() else second()
-        if coroutine is not None:
-            calls.append(asyncio.ensure_future(coroutine))
-            await _until_one_succeeds(calls)
-            if not calls[0].done():
-                on_late()
+        while silent := [call for call in calls if not call.done()]:
+            done, _ = await asyncio.wait(silent, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if any(map(_has_succeeded, done)):
+                break
+            if not done:
+                pause = _AGAIN_SECONDS
+                if (coroutine := another()) is not None:
+                    calls.append(asyncio.ensure_future(coroutine))
+        if not calls[0].done():
+            on_late()
         answered = next(filter(_has_succeeded, calls), calls[0])
         return await answered
     finally:
@@ -48,14 +56,6 @@ async def _end(calls: Sequence[asyncio.Future[T]]) -> None:
     for call in calls:
         if not call.cancelled():
             call.exception()
-
-
-async def _until_one_succeeds(calls: Sequence[asyncio.Future[T]]) -> None:
-    silent = set(calls)
-    while silent:
-        done, silent = await asyncio.wait(silent, return_when=asyncio.FIRST_COMPLETED)
-        if any(map(_has_succeeded, done)):
-            return
 
 
 def _has_succeeded(call: asyncio.Future[T]) -> bool:

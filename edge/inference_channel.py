@@ -45,9 +45,8 @@ class CallPolicy:
     silent_seconds: float = 1.0
     """After which a call is made to another server too: this one may hang. A search takes a tenth
     of it, and a server says that it is full at once."""
-    most_made_twice: int = 8
-    """Calls at the same time; so slow servers do not get twice the work. A quarter of what an edge
-    lets in at once."""
+    most_made_twice: int = 12
+    """Such further calls at the same time; so slow servers do not get twice the work."""
     lost_seconds: float = 1.0
     """After which a name that nobody answers for is looked up by a new channel, so often: gRPC's
     own would not look while its servers say that they drain, and after each failed look-up wait
@@ -63,6 +62,7 @@ class Target:
         self.may_be_several = may_be_several(address)
         self.rests_until = 0.0
         self.in_flight = 0
+        self.answered_at = float("-inf")
         self._away_since: float | None = None
         self.take(channel)
 
@@ -76,8 +76,9 @@ class Target:
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
 
-    def is_back(self) -> None:
-        """It answered."""
+    def is_back(self, now: float) -> None:
+        """It answered; `now` of time.monotonic()."""
+        self.answered_at = now
         self.rests_until = 0.0
         self._away_since = None
 
@@ -103,8 +104,8 @@ class Target:
             return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
         # The first one asked may hang, and gRPC's next turn is another's.
-        again = ask if self.may_be_several else _nobody
-        return await first_answer(ask(), again, _SILENT_CHECK_SECONDS)
+        another = ask if self.may_be_several else _nobody
+        return await first_answer(ask(), another, _SILENT_CHECK_SECONDS)
 
 
 def channel_options(policy: CallPolicy) -> list[tuple[str, str | int]]:

@@ -22,6 +22,7 @@ from edge.inference_tls import ChannelFiles, is_local
 if TYPE_CHECKING:
     from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceAsyncStub
 
+_RECENT_SECONDS = 1.0
 _NOT_SERVING = " is not serving"
 
 _log = structlog.get_logger(__name__)
@@ -94,7 +95,13 @@ class Targets:
             tried.clear()
 
     async def ping(self) -> None:
-        """Return once any target says that it is serving; InferenceUnavailable if none does."""
+        """Return once any target says that it is serving; InferenceUnavailable if none does.
+
+        One that has just answered a call need not be asked.
+        """
+        answered = max(target.answered_at for target in self._targets)
+        if time.monotonic() < answered + _RECENT_SECONDS:
+            return
         states, away = [], []
         asked = [asyncio.create_task(self._state_of(target)) for target in self._targets]
         try:
@@ -135,16 +142,16 @@ class Targets:
         """What a target answers, or another one where it is silent."""
         if len(self._targets) == 1 and not target.may_be_several:
             return await self._invoke(invoke, target)
-        is_made_twice = False
+        asked = [target]
 
         def once_more() -> Coroutine[Any, Any, AnswerT] | None:
-            nonlocal is_made_twice
-            other = self._other_than(target)
-            if other is None or self._made_twice >= self._policy.most_made_twice:
+            other = self._next(asked)
+            is_known = other in asked and not other.may_be_several
+            if is_known or self._made_twice >= self._policy.most_made_twice:
                 return None
             # Counted here: many calls may find a server silent before the first of them is made.
             self._made_twice += 1
-            is_made_twice = True
+            asked.append(other)
             return self._invoke(invoke, other)
 
         try:
@@ -155,7 +162,7 @@ class Targets:
                 on_late=lambda: self._is_silent(target),
             )
         finally:
-            self._made_twice -= is_made_twice
+            self._made_twice -= len(asked) - 1
 
     async def _invoke(self, invoke: Invoke[AnswerT], target: Target) -> AnswerT:
         target.in_flight += 1
@@ -163,13 +170,8 @@ class Targets:
             answer = await invoke(target.stub, self._seconds_left(), _metadata())
         finally:
             target.in_flight -= 1
-        target.is_back()
+        target.is_back(time.monotonic())
         return answer
-
-    def _other_than(self, silent: Target) -> Target | None:
-        """Where to make a call too; None: there is no other server."""
-        other = self._next([silent])
-        return other if other is not silent or silent.may_be_several else None
 
     def _is_silent(self, target: Target) -> None:
         """Another server has answered what this one did not."""

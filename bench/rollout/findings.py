@@ -50,7 +50,9 @@ def figures(found: Rehearsed) -> list[Figure]:
     quiet = [
         request
         for request in journal.requests
-        if not any(one.happened.begun <= request.due < one.happened.end for one in found.judged)
+        if not any(
+            one.happened.begun <= request.first.done < one.happened.end for one in found.judged
+        )
     ]
     return [
         *scenarios,

@@ -92,8 +92,8 @@ class Journal:
     rate: float
 
     def between(self, begun: float, end: float) -> list[Request]:
-        """Those that were due then."""
-        return [request for request in self.requests if begun <= request.due < end]
+        """Those whose first attempt ended then: what is in flight at the beginning counts too."""
+        return [request for request in self.requests if begun <= request.first.done < end]
 
     def save(self, file: Path) -> None:
         """Write it down; `load` reads it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.load.observed import NO_ANSWER
 from bench.rollout.haproxy_config import Routed
 from bench.rollout.journal import Attempt, Journal, Outcome, Request
 from bench.rollout.scenarios import PROMISES, Happened, Promise, Promised
@@ -132,13 +133,14 @@ def _given_up(requests: Sequence[Request], begun: float) -> list[str]:
 
 
 def _was_there(attempt: Attempt, happened: Happened, served_by: Mapping[str, Routed]) -> bool:
+    if not (attempt.sent <= happened.over and attempt.done >= happened.begun):
+        return False
     routed = served_by.get(attempt.request_id)
-    return (
-        routed is not None
-        and routed.server in happened.victims
-        and attempt.sent <= happened.over
-        and attempt.done >= happened.begun
-    )
+    if routed is None:
+        # HAProxy neither answers nor logs where a kept connection to an edge broke under a request:
+        # it hangs up, so that the client sends it again. No other edge broke then.
+        return attempt.status == NO_ANSWER and bool(happened.victims)
+    return routed.server in happened.victims
 
 
 def _is_clean(attempt: Attempt) -> bool:

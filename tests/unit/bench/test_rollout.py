@@ -222,13 +222,18 @@ def test_a_planned_change_is_noticed_if_one_request_is_sent_twice() -> None:
 
 
 def test_requests_of_other_times_are_not_looked_at() -> None:
-    before = request(1, attempt(NO_ANSWER, sent=9.9), outcome=Outcome.FAILED)
+    before = request(1, attempt(NO_ANSWER, sent=9.8), outcome=Outcome.FAILED)
     after = request(2, attempt(NO_ANSWER, sent=30.0), outcome=Outcome.FAILED)
     assert judge(Scenario.EDGE_UPDATE, [before, after]).requests == []
 
 
+def test_what_is_in_flight_when_it_begins_counts() -> None:
+    in_flight = request(1, attempt(NO_ANSWER, sent=9.95), attempt(sent=10.1))
+    assert judge(Scenario.EDGE_UPDATE, [in_flight]).failed_first == 1
+
+
 @pytest.mark.parametrize(
-    ("server", "is_kept"), [("edge2", True), ("edge1", False), (None, False)], ids=str
+    ("server", "is_kept"), [("edge2", True), ("edge1", False), (None, True)], ids=str
 )
 def test_after_a_crash_only_what_was_in_flight_there_may_be_sent_again(
     server: str | None, is_kept: bool

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,18 @@ async def test_the_first_one_may_still_answer_before_the_second() -> None:
     assert await asking == "first"
     assert second.was_cancelled
     assert late == []
+
+
+async def test_where_the_second_one_is_silent_too_others_follow() -> None:
+    silent, made = Call("silent"), list[Call]()
+
+    def another() -> Coroutine[Any, Any, str]:
+        made.append(Call(f"number {len(made)}"))
+        return made[-1].ready()() if len(made) == 3 else made[-1]()
+
+    assert await first_answer(silent(), another, AT_ONCE) == "number 2"
+    assert silent.was_cancelled
+    assert [call.was_cancelled for call in made] == [True, True, False]
 
 
 async def test_where_nobody_else_can_be_asked_the_first_one_is_waited_for() -> None:
