@@ -47,6 +47,11 @@ class Child:
         return self._process.pid
 
     @property
+    def log(self) -> Path:
+        """The file with all that it writes; gone when the child is."""
+        return self._log
+
+    @property
     def age_seconds(self) -> float:
         """Since it was started."""
         return time.perf_counter() - self._started

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from structlog.testing import capture_logs
 
+from edge.errors import InferenceUnavailable
+from edge.inference_channel import CallPolicy
 from edge.inference_client import GrpcFaceAnalyzer
-from edge.inference_targets import CallPolicy
 from edge.use_cases.model import Embed, LookPolicy
 from facesearch.inference.v1.inference_pb2_grpc import add_InferenceServiceServicer_to_server
 from inference.listener import SERVICE, server_options
@@ -21,7 +23,7 @@ from tests.unit.edge.inference_server import ScriptedInference
 from tests.unit.edge.name_server import NameServer, naming
 
 FIRST, SECOND, THIRD = (f"127.0.0.{number}" for number in (2, 3, 4))
-PATIENT = CallPolicy(retry_seconds=30.0, timeout_seconds=30.0)
+PATIENT = CallPolicy(retry_seconds=30.0, timeout_seconds=30.0, silent_seconds=30.0)
 WAIT_SECONDS = 60.0
 """Generous: a test machine may be busy with other things."""
 Server = tuple[ScriptedInference, health.aio.HealthServicer]
@@ -53,10 +55,12 @@ async def server_at(address: str, port: int, *, age_seconds: float = 1.0) -> Asy
 
 
 @asynccontextmanager
-async def client_of(names: NameServer, port: int) -> AsyncIterator[GrpcFaceAnalyzer]:
+async def client_of(
+    names: NameServer, port: int, policy: CallPolicy = PATIENT
+) -> AsyncIterator[GrpcFaceAnalyzer]:
     """An edge's client that is told the name alone."""
     target = f"dns://127.0.0.1:{names.port}/inference.test.:{port}"
-    client = GrpcFaceAnalyzer([target], policy=PATIENT)
+    client = GrpcFaceAnalyzer([target], policy=policy)
     try:
         yield client
     finally:
@@ -149,3 +153,38 @@ async def test_a_call_outlives_the_age_of_its_connection(port: int) -> None:
         assert not long_one.done()
         answer.set()
         await long_one
+
+
+async def test_of_two_behind_the_name_one_may_hang(port: int) -> None:
+    async def hang(_: object) -> None:
+        await asyncio.Event().wait()
+
+    hasty = CallPolicy(timeout_seconds=30.0, silent_seconds=0.1)
+    async with (
+        server_at(FIRST, port) as (hanging, _),
+        server_at(SECOND, port),
+        naming(FIRST, SECOND) as names,
+        client_of(names, port, hasty) as client,
+    ):
+        hanging.always = hang
+        await call_until(client, answered(hanging, 3))
+
+
+async def test_a_name_that_nobody_answered_for_is_looked_up_anew_and_not_ever_more_rarely(
+    port: int,
+) -> None:
+    often = CallPolicy(retry_seconds=0.0, timeout_seconds=30.0, lost_seconds=0.2)
+    async with naming() as names, client_of(names, port, often) as client:
+        with capture_logs() as lines:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not [line for line in lines if line["event"] == "channels_opened_anew"]:
+                    with pytest.raises(InferenceUnavailable):
+                        await client.ping()
+                    await asyncio.sleep(0.05)  # as probes come
+        async with server_at(FIRST, port) as (first, _):
+            names.addresses.append(FIRST)
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not first.asked:
+                    with suppress(InferenceUnavailable):
+                        await call(client)
+                    await asyncio.sleep(0.01)  # a caller, and not a load test
