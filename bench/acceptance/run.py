@@ -175,8 +175,8 @@ def _amounts(asked: Asked) -> dict[str, str]:
     return {
         "photos": f"{asked.size.photos} in two collections, from {origin} and variants of them, "
         f"seed {asked.seed}",
-        "load": f"Locust {version('locust')}, {load.rate:g} searches/s for {load.seconds:g} s with each top_k, over "
-        "both collections; no selfie is sent twice",
+        "load": f"Locust {version('locust')}: {load.rate:g} searches/s for {load.seconds:g} s "
+        "with each top_k, over both collections; no selfie is sent twice",
     }
 
 
