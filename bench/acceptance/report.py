@@ -19,7 +19,7 @@ _ELSEWHERE = """\
 ## What this command does not do
 
 - §12.1 and §12.2, `kubectl apply -f deploy/k8s/` and pods without errors, need a cluster:
-  [deployment](docs/deploy.md). Run this command with `--url` against what was deployed there.
+  `docs/deploy.md`. Run this command with `--url` against what was deployed there.
 - §5, no failed request while a version is replaced, is rehearsed by `python -m bench.rollout`."""
 
 
