@@ -56,16 +56,17 @@ PAGES = (OPENAPI, DOCS, GET_IMAGE_BY_QUERY, NOWHERE)
 """What else is asked for."""
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """What `/openapi.json` answers: the part that is read here."""
+
     paths: dict[str, dict[str, object]]
 
 
-def documented_in(openapi: bytes) -> set[tuple[str, str]]:
-    """Method and path of every operation of the document. Raises pydantic's ValidationError."""
-    paths = _Document.model_validate_json(openapi).paths
+def documented_in(document: Document) -> set[tuple[str, str]]:
+    """Method and path of every operation of the document."""
     return {
         (method.upper(), path)
-        for path, operations in paths.items()
+        for path, operations in document.paths.items()
         for method in operations
         if method in _METHODS
     }

@@ -16,7 +16,7 @@ from bench.acceptance.answers import Alive, AllRemoved, Found
 from bench.acceptance.base import IndexFailed, load_base
 from bench.acceptance.calls import CallFailed, Calls, calls_to
 from bench.acceptance.checks import CHECKS
-from bench.acceptance.checks.empty import empty_collections
+from bench.acceptance.checks.empty import empty_beside_full
 from bench.acceptance.deployed import Deployed, Elsewhere, service_elsewhere, started_service
 from bench.acceptance.findings import Findings
 from bench.acceptance.load import LoadFailed, Target, judge_load, run_load
@@ -100,7 +100,7 @@ class _Run:
 
     def after_load(self, samples: Samples) -> None:
         """Empty collections once more, beside full ones."""
-        run_check(empty_collections, self._trial(samples))
+        run_check(empty_beside_full, self._trial(samples))
 
     def remove(self) -> None:
         """Take this run's collections out of a base that is not ours. Raises CallFailed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -12,6 +13,8 @@ from bench.acceptance.answers import Problem
 from bench.acceptance.calls import Answer, CallFailed, Calls
 from bench.acceptance.checks import CHECKS
 from bench.acceptance.checks.keys import keys
+from bench.acceptance.checks.removing import removing
+from bench.acceptance.checks.watching import watching
 from bench.acceptance.findings import Findings
 from bench.acceptance.operations import DOCUMENTED, GET_PHOTO, PING, SEARCH
 from bench.acceptance.samples import Samples
@@ -96,3 +99,37 @@ def test_calls_carry_the_key_and_every_field_in_a_multipart_body() -> None:
     assert named.url.raw_path == b"/photos/a%2Fb%20c?collection_id=d"
     assert "X-Api-Key" not in open_.headers
     assert [called.said for called in calls.log] == ["200", "200", "200"]
+
+
+def hiding(request: httpx2.Request) -> httpx2.Response:
+    """A proxy that passes on what callers need, and says of the rest that it is not there."""
+    if request.url.path in {"/livez", "/readyz", "/metrics", "/no/such/path"}:
+        return httpx2.Response(404, text="<html>")
+    return httpx2.Response(200, json={"status": "ok", "paths": {}})
+
+
+def test_what_an_ingress_keeps_back_fails_nothing_for_a_service_elsewhere() -> None:
+    kept_back = {"GET /livez", "GET /readyz", "GET /metrics", "GET /no/such/path"}
+    ours, elsewhere = trial_of(hiding), replace(trial_of(hiding), is_ours=False)
+    for trial in (ours, elsewhere):
+        run_check(watching, trial)
+    assert kept_back <= {line.part for line in ours.findings.failed}
+    assert not kept_back & {line.part for line in elsewhere.findings.failed}
+
+
+def test_the_whole_base_of_others_is_never_emptied() -> None:
+    asked: list[httpx2.URL] = []
+
+    def note(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/remove_all/":
+            asked.append(request.url)
+        body = {"photos_removed": 0, "faces_removed": 0, "faces": [], "photo_id": "a"}
+        found = {"collection_id": "b", "results": [], "top_k": 1, "offset": 0, "next_offset": None}
+        model = {"model": {"pack": "a", "version": "b"}, "score_threshold": 0.5}
+        return httpx2.Response(200, json=body | found | model)
+
+    for is_ours in (False, True):
+        asked.clear()
+        run_check(removing, replace(trial_of(note), is_ours=is_ours))
+        assert asked
+        assert any("collection_id" not in url.params for url in asked) is is_ours

@@ -30,6 +30,12 @@ def test_single_amounts_can_be_given_over_either_form(pack: str) -> None:
     assert asked.size == Size(50, SHORT.selfies, Load(rate=10, seconds=6, p99_ms=80))
 
 
+def test_a_rehearsal_leaves_the_report_that_counts_alone(pack: str, tmp_path: Path) -> None:
+    assert asked_of([pack, "--short"]).report != asked_of([pack]).report
+    named = asked_of([pack, "--short", "--report", str(tmp_path / "report.md")])
+    assert named.report == tmp_path / "report.md"
+
+
 def test_a_service_elsewhere_is_asked_with_the_key_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

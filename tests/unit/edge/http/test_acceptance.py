@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
-from bench.acceptance.operations import DOCUMENTED, documented_in, named
+from bench.acceptance.operations import DOCUMENTED, Document, documented_in, named
 from tests.unit.edge.http.conftest import Edge
 
 
 def test_every_operation_of_the_document_is_one_of_the_acceptance(edge: Edge) -> None:
-    document = json.dumps(edge.app.openapi()).encode()
+    document = Document.model_validate(edge.app.openapi())
     assert documented_in(document) == named(DOCUMENTED)
 
 
