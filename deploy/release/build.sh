@@ -32,7 +32,9 @@ python3 -m venv --without-pip "$scratch/service"
 (cd "$scratch" && service/bin/facesearch --help >/dev/null && service/bin/python -m edge --help >/dev/null)
 
 version=$("$scratch/service/bin/python" -c 'import importlib.metadata as m; print(m.version("facesearch"))')
+# The list is about facesearch in this version, which pyproject.toml leaves to the build.
+sed "s/^dynamic = \[\"version\"\]$/version = \"$version\"/" pyproject.toml >"$scratch/pyproject.toml"
 "$scratch/build/bin/python" -m cyclonedx_py environment --output-reproducible --validate \
-  --mc-type application --output-format JSON --output-file "$out/facesearch-$version.cdx.json" \
+  --pyproject "$scratch/pyproject.toml" --mc-type application --output-format JSON --output-file "$out/facesearch-$version.cdx.json" \
   "$scratch/service/bin/python"
 ls -l "$out"
