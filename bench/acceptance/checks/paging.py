@@ -11,6 +11,8 @@ _COPIES = 3
 _PAGE = 5
 _ALL = "-1"
 _ALMOST_THE_SAME = 0.9
+_DEFAULT_TOP_K, _DEFAULT_THRESHOLD = 10, 0.5
+"""As the specification says."""
 
 
 def paging_and_threshold(trial: Trial) -> None:
@@ -53,8 +55,13 @@ def paging_and_threshold(trial: Trial) -> None:
         (len(near.results), sum(one.score < _ALMOST_THE_SAME for one in near.results)),
     )
     default = trial.search(selfie, collection)
-    if trial.expect(SEARCH, "no score_threshold named", default, "200"):
-        taken = default.read(Found).score_threshold
-        trial.findings.tell(str(SEARCH), "the score_threshold that was taken then", taken)
+    if trial.expect(SEARCH, "neither top_k nor score_threshold named", default, "200"):
+        found = default.read(Found)
+        trial.same(SEARCH, "the top_k that was taken then", _DEFAULT_TOP_K, found.top_k)
+        what = "the score_threshold that was taken then"
+        if trial.is_ours:
+            trial.same(SEARCH, what, _DEFAULT_THRESHOLD, found.score_threshold)
+        else:  # which is a setting
+            trial.findings.tell(str(SEARCH), what, found.score_threshold)
     advised = trial.search(selfie, collection, score_threshold="recommended")
     trial.expect(SEARCH, "score_threshold=recommended", advised, "200")

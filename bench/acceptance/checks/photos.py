@@ -10,6 +10,8 @@ from bench.acceptance.operations import (
     GET_PHOTO_BY_QUERY,
     PUT_PHOTO,
     PUT_PHOTO_BY_QUERY,
+    REMOVE,
+    SEARCH,
 )
 from bench.acceptance.trial import Trial
 
@@ -34,6 +36,7 @@ def photos(trial: Trial) -> None:
     _by_query(trial, collection)
     _reading(trial, collection, photo, image)
     _ambiguous(trial, collection)
+    _in_no_collection(trial, name=f"{collection} in none")
 
 
 def _refusals(trial: Trial, collection: str) -> None:
@@ -87,3 +90,17 @@ def _ambiguous(trial: Trial, collection: str) -> None:
         trial.put(name, one, trial.samples.portraits[3])
     answer = trial.calls(GET_PHOTO, photo_id=name)
     trial.expect(GET_PHOTO, "in two collections, none named", answer, "409 ambiguous_photo")
+
+
+def _in_no_collection(trial: Trial, name: str) -> None:
+    image = trial.samples.portraits[3]
+    answer = trial.calls(PUT_PHOTO, photo_id=name, image=image)
+    try:
+        if trial.expect(PUT_PHOTO, "no collection named", answer, "200"):
+            trial.same(PUT_PHOTO, "which it is in then", "", answer.read(Photo).collection_id)
+        found = trial.search_until(lambda page: ("", name) in page.photos, image, "", top_k="50")
+        is_there = ("", name) in found.photos
+        trial.same(SEARCH, "in no collection: it is found", expected=True, found=is_there)
+    finally:
+        # The only photo of a run that no collection holds, and so nothing else removes.
+        trial.calls(REMOVE, photo_id=name, query={"collection_id": ""})

@@ -48,8 +48,21 @@ def two_steps(trial: Trial) -> None:
             )
     after = trial.search_until(lambda found: bool(found.results), portrait, collection)
     trial.same(SEARCH, "the photo once a face was added", [(collection, _PHOTO)], after.photos)
+    _into_another_collection(trial, face_id)
     _refused_faces(trial, fields)
     _other_pictures(trial)
+
+
+def _into_another_collection(trial: Trial, face_id: str) -> None:
+    """The specification names the collection at this step."""
+    other = trial.names.collection("two-steps-too")
+    answer = trial.calls(ADD_FACE, fields={"face_id": face_id, "collection_id": other})
+    if trial.expect(ADD_FACE, "into another collection", answer, "200"):
+        added = answer.read(Added)
+        trial.same(ADD_FACE, "which the face is in then", other, added.collection_id)
+    portrait = trial.samples.portraits[0]
+    found = trial.search_until(lambda page: bool(page.results), portrait, other)
+    trial.same(SEARCH, "the photo in that collection", [(other, _PHOTO)], found.photos)
 
 
 def _refused_faces(trial: Trial, fields: dict[str, str]) -> None:
