@@ -12,13 +12,14 @@ import pytest
 
 from bench.acceptance.deployed import Elsewhere, NotReady, service_elsewhere
 
-UNAUTHORIZED = (401, {"code": "unauthorized"})
-AWAY = (503, {"code": "records_unavailable"})
-LISTED = (200, {"items": [], "next_cursor": None, "total": 0})
+Said = tuple[int, dict[str, object]]
+UNAUTHORIZED: Said = (401, {"code": "unauthorized"})
+AWAY: Said = (503, {"code": "records_unavailable"})
+LISTED: Said = (200, {"items": [], "next_cursor": None, "total": 0})
 
 
 @contextmanager
-def answering(answers: Sequence[tuple[int, object]]) -> Iterator[str]:
+def answering(answers: Sequence[Said]) -> Iterator[str]:
     """The URL of a server that gives these answers, the last one again and again."""
     left = list(answers)
 
