@@ -85,8 +85,10 @@ def test_a_run_that_sent_nothing_has_no_figures_and_fails() -> None:
     ("load", "changes", "expected"),
     [
         (Load(30, 5), {}, []),
-        (Load(30, 5), {"rate": 29.8}, []),
-        (Load(30, 5), {"rate": 29.6}, ["searches a second"]),
+        (Load(30, 5), {"rate": 29.4}, []),  # two are at the borders
+        (Load(30, 300), {"rate": 29.4, "full_seconds": 298}, ["searches a second"]),
+        (Load(30, 5), {"rate": 28.9}, ["searches a second"]),
+        (Load(30, 5), {"full_seconds": 0}, ["searches a second"]),
         (Load(30, 5), {"failures": 1}, ["searches that failed"]),
         (Load(30, 5, p95_ms=70, p99_ms=70), {}, []),
         (Load(30, 5, p95_ms=69), {}, ["95th percentile"]),
