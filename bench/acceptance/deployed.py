@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.acceptance.calls import calls_to
 from bench.acceptance.operations import EMBED_STATUS
-from bench.acceptance.stores import Vectors, started_stores
+from bench.acceptance.stores import Records, Vectors, started_stores
 from bench.kit.processes import start_edge, start_inference_workers
 from bench.kit.world import ROOT, World, shared_data
 
@@ -53,11 +53,11 @@ class Elsewhere:
 
 
 @contextmanager
-def started_service(pack: Path, vectors: Vectors) -> Iterator[Deployed]:
+def started_service(pack: Path, records: Records, vectors: Vectors) -> Iterator[Deployed]:
     """Stores, an inference server a core and an edge on this machine. Raises StartFailed."""
     world = World(pack)
     with (
-        started_stores(vectors, world) as stores,
+        started_stores(records, vectors, world) as stores,
         start_inference_workers(world) as inference,
         start_edge(world, inference, None, **stores.settings) as edge,
     ):

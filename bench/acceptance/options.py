@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.acceptance.deployed import Elsewhere, default_pack
 from bench.acceptance.load import Load
-from bench.acceptance.stores import Vectors
+from bench.acceptance.stores import Records, Vectors
 from bench.kit.world import ROOT
 
 REPORT = "acceptance-report.md"
@@ -46,6 +46,7 @@ class Asked:
     report: Path
     service: Path | Elsewhere
     """The pack of one that is started, or one that runs."""
+    records: Records
     vectors: Vectors
     is_kept: bool
     """Leave the collections in a base that is not ours."""
@@ -65,6 +66,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pack", type=Path, help="folder of a pack [the one of facesearch]")
     made.add_argument("--photos-dir", type=Path, help="make them of this folder [test data]")
     made.add_argument("--seed", type=int, default=0, help="of the generated photos [0]")
+    made.add_argument(
+        "--records",
+        type=Records,
+        choices=tuple(Records),
+        default=Records.AUTO,
+        help="auto: PostgreSQL where it is installed; sqlite [auto]",
+    )
     made.add_argument(
         "--vectors",
         type=Vectors,
@@ -97,6 +105,7 @@ def asked_of(words: Sequence[str]) -> Asked:
         photos_dir=given.photos_dir,
         report=given.report or ROOT / (SHORT_REPORT if given.short else REPORT),
         service=_service(made, given.url, given.pack),
+        records=given.records,
         vectors=given.vectors,
         is_kept=given.keep,
         words=tuple(words),

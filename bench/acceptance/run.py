@@ -160,7 +160,7 @@ def accept(asked: Asked) -> Acceptance:
 def _service(asked: Asked) -> AbstractContextManager[Deployed]:
     if isinstance(asked.service, Elsewhere):
         return service_elsewhere(asked.service)
-    return started_service(asked.service, asked.vectors)
+    return started_service(asked.service, asked.records, asked.vectors)
 
 
 def _pack(calls: Calls, samples: Samples, collection: str) -> str:

@@ -19,6 +19,15 @@ _MEMTABLE_BYTES = 65_536
 """What was written since its last flush the served Milvus Lite compares in Python."""
 
 
+class Records(StrEnum):
+    """Where records lie."""
+
+    AUTO = "auto"
+    """PostgreSQL where it is installed, else SQLite."""
+    SQLITE = "sqlite"
+    """As `facesearch up` has them."""
+
+
 class Vectors(StrEnum):
     """Where vectors lie."""
 
@@ -42,17 +51,16 @@ class Stores:
 
 
 @contextmanager
-def started_stores(vectors: Vectors, world: World) -> Iterator[Stores]:
-    """Records in PostgreSQL where it is installed, vectors as asked, photos in a folder.
-
-    Raises StartFailed.
-    """
+def started_stores(records: Records, vectors: Vectors, world: World) -> Iterator[Stores]:
+    """Records and vectors as asked, photos in a folder. Raises StartFailed."""
     settings: dict[str, Setting] = {}
     described: dict[str, str] = {"photos": "a folder"}
     note = ""
     with ExitStack() as stack:
         binaries = postgres_binaries()
-        if binaries is None:
+        if records is Records.SQLITE:
+            described["records"] = "SQLite"
+        elif binaries is None:
             described["records"] = "SQLite"
             note = "PostgreSQL is not installed here (Debian: postgresql): records are in SQLite."
         else:

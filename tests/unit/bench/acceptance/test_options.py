@@ -9,7 +9,7 @@ import pytest
 from bench.acceptance.deployed import Elsewhere
 from bench.acceptance.load import Load
 from bench.acceptance.options import FULL, SHORT, Size, asked_of
-from bench.acceptance.stores import Vectors
+from bench.acceptance.stores import Records, Vectors
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_the_default_is_what_the_specification_asks_for(pack: str, tmp_path: Pat
     asked = asked_of([pack])
     assert asked.size == FULL == Size(10_000, 300, Load(rate=100, seconds=300))
     assert asked.service == tmp_path
-    assert asked.vectors is Vectors.LITE
+    assert (asked.records, asked.vectors) == (Records.AUTO, Vectors.LITE)
     assert asked.report.name == "acceptance-report.md"
 
 
