@@ -29,7 +29,9 @@ python3 -m venv --without-pip "$scratch/service"
 "$scratch/build/bin/python" "${pip[@]}" --python "$scratch/service/bin/python" install \
   --no-deps --no-index "$out"/*.whl
 "$scratch/build/bin/python" "${pip[@]}" --python "$scratch/service/bin/python" check
-(cd "$scratch" && service/bin/facesearch --help >/dev/null && service/bin/python -m edge --help >/dev/null)
+# Away from the source tree, so that what was installed is what is imported.
+(cd "$scratch" && service/bin/facesearch --help >/dev/null \
+  && service/bin/python -c 'import edge.app, inference.server, facesearch.inference.v1')
 
 version=$("$scratch/service/bin/python" -c 'import importlib.metadata as m; print(m.version("facesearch"))')
 # The list is about facesearch in this version, which pyproject.toml leaves to the build.
