@@ -92,6 +92,13 @@ bench: $(STAMPS)/dev ## Measure everything briefly; one report in bench/results 
 bench-full: $(STAMPS)/dev ## Measure everything as the targets ask: takes hours
 	@$(BENCH) --full
 
+# More of the command line, such as OPTIONS="--short" or OPTIONS="--url https://faces.example.org".
+OPTIONS ?=
+.PHONY: acceptance
+acceptance: $(STAMPS)/dev ## Accept as the specification asks: 16 minutes, acceptance-report.md (OPTIONS=--short)
+	@$(BIN)/python -m bench.acceptance $(if $(MODELS),--pack "$(MODELS)") \
+	  $(if $(PHOTOS),--photos-dir "$(PHOTOS)") $(OPTIONS)
+
 .PHONY: docs
 docs: $(STAMPS)/dev ## Write docs/configuration.md and .env.example anew
 	@$(BIN)/python -m tests.unit.docs.configuration_page
