@@ -47,6 +47,11 @@ class Child:
         return self._process.pid
 
     @property
+    def log(self) -> Path:
+        """What it writes; gone when the process has ended."""
+        return self._log
+
+    @property
     def age_seconds(self) -> float:
         """Since it was started."""
         return time.perf_counter() - self._started
