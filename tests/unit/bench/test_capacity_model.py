@@ -19,7 +19,9 @@ REQUESTS = 20_000
 class Queue:
     """Poisson arrivals, `servers` threads on as many cores, and how long everybody stayed."""
 
-    def __init__(self, rate: float, draw: Callable[[Random], float], servers: int, seed: int) -> None:
+    def __init__(
+        self, rate: float, draw: Callable[[Random], float], servers: int, seed: int
+    ) -> None:
         self.clock = Clock()
         self.random = Random(seed)
         self.draw = draw
