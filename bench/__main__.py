@@ -19,7 +19,7 @@ SHORT = (
     *("engine", "baseline", "decode", "start", "search", "ingest", "memory", "load"),
     *("mutations", "soak"),
 )
-FULL = (*SHORT, "early_stop", "levers", "recall")
+FULL = (*SHORT, "early_stop", "levers", "recall", "capacity")
 
 Run = Callable[[str, Form, Sequence[str]], Result | Failure]
 

@@ -16,8 +16,6 @@ _EDGE_BUSY = 0.6
 """Share of its core that an edge may use: edges cost little beside inference."""
 _MIN_EDGES = 2
 """One may go."""
-_REQUESTS = 6_000
-"""Of one run of the model."""
 _MIN_SECONDS = 1.5
 _GROWTH = 1.3
 _EXACTNESS = 0.02
@@ -36,10 +34,13 @@ class Staff:
     offered: Offered
 
 
-def smallest(profile: Profile, rate: float, gpu: Gpu | None, cores: PodCores) -> Staff:
+def smallest(
+    profile: Profile, rate: float, gpu: Gpu | None, cores: PodCores, requests: int = 6_000
+) -> Staff:
     """The fewest inference pods that answer every search, and 99 % of them within 200 ms.
 
-    Searches come at random (Poisson). gpu: of each inference pod; None: a CPU.
+    Searches come at random (Poisson). gpu: of each inference pod; None: a CPU. requests: of one
+    run of the model.
     """
     edges = max(_MIN_EDGES, math.ceil(rate * profile.edge.seconds / _EDGE_BUSY / cores.edge))
     low = high = max(1, math.ceil(rate / _most(profile, gpu, cores)))
@@ -47,7 +48,7 @@ def smallest(profile: Profile, rate: float, gpu: Gpu | None, cores: PodCores) ->
 
     def holds(servers: int) -> bool:
         cluster = Cluster(profile, edges, servers, cores, gpu)
-        seconds = max(_MIN_SECONDS, _REQUESTS / rate)
+        seconds = max(_MIN_SECONDS, requests / rate)
         tried[servers] = cluster.offer([Stretch(rate, seconds)])
         return is_held(tried[servers].observed)
 
