@@ -25,6 +25,10 @@ class Policy:
         return max(self.pods, math.ceil(pods * self.percent / 100))
 
 
+DEFAULT_UP = (Policy(15.0, pods=4), Policy(15.0, percent=100))
+"""Kubernetes' own, where a HorizontalPodAutoscaler says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """One HorizontalPodAutoscaler with one metric."""
@@ -33,8 +37,8 @@ class Behaviour:
     """Of the metric, per pod."""
     min_pods: int
     max_pods: int
-    up: tuple[Policy, ...] = (Policy(15.0, pods=4), Policy(15.0, percent=100))
-    """The most generous counts. Kubernetes' default."""
+    up: tuple[Policy, ...] = DEFAULT_UP
+    """The most generous counts."""
     down: tuple[Policy, ...] = (Policy(15.0, percent=100),)
     up_window_seconds: float = 0.0
     down_window_seconds: float = 300.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.capacity.autoscaler import Behaviour, Policy
+from bench.capacity.autoscaler import DEFAULT_UP, Behaviour, Policy
 from bench.capacity.model.arrivals import Stretch
 from bench.capacity.model.work import OK
 from bench.capacity.profile import Profile
@@ -48,16 +48,21 @@ def cases(profile: Profile) -> list[Case]:
         edges = 2 if high <= 100 else 4
         return Case(name, Scaled(profile, behaviour, metric, edges=edges), low, high)
 
-    most = {"max_pods": 20}
+    def up_to_20(target: float, up: tuple[Policy, ...] = DEFAULT_UP) -> Behaviour:
+        return Behaviour(target, min_pods=2, max_pods=20, up=up)
+
     return [
         case("10 → 100, from 1 pod", 10, 100, Behaviour(_CPU_TARGET, 1, 10, up=_TWO_PODS)),
-        case("10 → 100, from 2 pods: deploy/k8s", 10, 100,
-             Behaviour(_CPU_TARGET, 2, 10, up=_TWO_PODS)),
-        case("50 → 500, 2 pods a step", 50, 500, Behaviour(_CPU_TARGET, 2, up=_TWO_PODS, **most)),
-        case("50 → 500, Kubernetes' default steps", 50, 500, Behaviour(_CPU_TARGET, 2, **most)),
-        case("50 → 500, calls in flight", 50, 500, Behaviour(_CALLS_TARGET, 2, **most),
-             Metric.IN_FLIGHT),
-    ]  # fmt: skip
+        case(
+            "10 → 100, from 2 pods: deploy/k8s",
+            10,
+            100,
+            Behaviour(_CPU_TARGET, 2, 10, up=_TWO_PODS),
+        ),
+        case("50 → 500, 2 pods a step", 50, 500, up_to_20(_CPU_TARGET, _TWO_PODS)),
+        case("50 → 500, Kubernetes' default steps", 50, 500, up_to_20(_CPU_TARGET)),
+        case("50 → 500, calls in flight", 50, 500, up_to_20(_CALLS_TARGET), Metric.IN_FLIGHT),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.engine.bare import bare
+from bench.engine.bare import Bare, bare
 from bench.kit.analyze import Policy
 from bench.kit.world import World
 
@@ -23,13 +23,12 @@ def shared_speed(world: World, selfies: Path, rounds: int) -> float:
         loops = [stack.enter_context(bare(world, 1)) for _ in os.sched_getaffinity(0)]
         threads = stack.enter_context(ThreadPoolExecutor(len(loops)))
 
-        def alone() -> float:
-            return loops[0].load(selfies, Policy.SEARCH).latencies.p50
+        def seconds_of(one: Bare) -> float:
+            return one.load(selfies, Policy.SEARCH).latencies.p50
 
         def together() -> float:
-            loads = list(threads.map(lambda one: one.load(selfies, Policy.SEARCH), loops))
-            return statistics.mean(load.latencies.p50 for load in loads)
+            return statistics.mean(threads.map(seconds_of, loops))
 
         together()  # the first round is slower
-        ratios = [alone() / together() for _ in range(rounds)]
-        return min(1.0, float(statistics.median(ratios)))
+        speeds: list[float] = [seconds_of(loops[0]) / together() for _ in range(rounds)]
+    return min(1.0, statistics.median(speeds))

@@ -94,11 +94,11 @@ def test_late_photos_cost_no_stage(profile: Profile) -> None:
     cores = Cores(clock, 1)
     edge = EdgeServer(clock, Cores(clock, 2), [InferenceServer(clock, cores)])
     one = work(profile)
-    observed = offered(edge, clock, one, [0.0] * 20, timeout_seconds=6 * one.photo.total)
+    observed = offered(edge, clock, one, [0.0] * 20, timeout_seconds=12 * one.photo.total)
     in_time = observed.statuses()[OK]
-    assert 0 < in_time < 10
+    assert 0 < in_time < 14
     assert observed.statuses()[LATE] == 20 - in_time
-    assert cores.used_seconds < 10 * one.photo.total
+    assert cores.used_seconds < 16 * one.photo.total
 
 
 def test_the_least_busy_server_gets_the_call_and_behind_one_name_each_in_turn(
@@ -139,7 +139,7 @@ def test_batch_times_go_through_what_was_published() -> None:
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(profile: Profile) -> None:
     def done(seed: int) -> list[float]:
-        return OneMachine(profile, seed).run(80.0, 3.0).observed.done.tolist()
+        return list(OneMachine(profile, seed).run(80.0, 1.0).observed.done)
 
     assert done(1) == done(1)
     assert done(1) != done(2)
