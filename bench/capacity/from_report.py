@@ -27,6 +27,10 @@ _LATENESS = (0.0004, 0.0014)
 """Of the generator's timers, which know milliseconds: even between these, when nothing waits."""
 
 
+_MOST_OF_INFERENCE = 0.95
+"""What photos take of an inference server's CPU at most: gRPC and the event loop take some."""
+
+
 class NoLoadReport(Exception):
     """The file holds no long load test."""
 
@@ -53,9 +57,9 @@ def profile_of(file: Path, pack: str) -> Profile:
     waits = [value for value, _ in _waits(load)]
     mean_wait = sum(waits) / len(waits)
     stages = [quiet.stages[name] for name in ("decode", "detect", "align", "embed one face")]
-    outside = quiet.stages["inference: between the stages"] + quiet.stages["gRPC hop"] / 2
-    of_photo = sum(stages) / (sum(stages) + outside)
     inference, at_rest = cpu["inference"]
+    # While nothing waits, a stage takes as long as its CPU.
+    of_photo = min(_MOST_OF_INFERENCE, sum(stages) / inference)
     photos = [_photo(stages, (sum(stages) + wait - mean_wait) / sum(stages)) for wait in waits]
     servers = int(str(report.machine["cores"]))
     own = sum(each for name, (each, _) in cpu.items() if name != "sum")
