@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -22,12 +23,12 @@ class ThreadTimes:
 
     @classmethod
     def of(cls, processes: Iterable[int]) -> Self:
-        """Now. Raises OSError where a process has ended, or the kernel keeps no such account."""
-        found = {
-            (process, int(task.name)): _account(task)
-            for process in processes
-            for task in (_PROC / str(process) / "task").iterdir()
-        }
+        """Now. Raises OSError where a process has ended."""
+        found: dict[tuple[int, int], tuple[float, int]] = {}
+        for process in processes:
+            for task in (_PROC / str(process) / "task").iterdir():
+                with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends now
+                    found[process, int(task.name)] = _account(task)
         return cls(
             {thread: seconds for thread, (seconds, _) in found.items()},
             {thread: slices for thread, (_, slices) in found.items()},
