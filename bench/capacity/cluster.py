@@ -70,7 +70,7 @@ class Cluster:
             for cores in edge_cores
         ]
         works = cluster_works(self.profile)
-        callers = Callers(clock, edges, lambda: random.choice(works))
+        callers = Callers(clock, edges, lambda: random.choice(works), random)
         callers.send(poisson(stretches, random))
         clock.run()
         gpu_seconds = sum(one.gpu_seconds for one in servers if isinstance(one, GpuServer))

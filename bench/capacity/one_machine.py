@@ -44,6 +44,7 @@ class OneMachine:
             clock,
             [edge],
             lambda: random.choice(works),
+            random,
             thread=client,
             lateness=lambda: random.choice(late),
         )

@@ -20,7 +20,7 @@ _CPU_TARGET = 0.7
 _CALLS_TARGET = 2.0
 """Of deploy/overlays/requests-hpa."""
 _TWO_PODS = (Policy(15.0, pods=2),)
-_BEFORE, _AFTER = 60.0, 240.0
+_BEFORE, _AFTER = 60.0, 180.0
 _WINDOW = 5.0
 
 

@@ -144,7 +144,7 @@ def course_of(scaled: Scaled, stretches: Sequence[Stretch]) -> Course:
         for _ in range(scaled.edges)
     ]
     works = cluster_works(scaled.profile)
-    callers = Callers(clock, edges, lambda: random.choice(works))
+    callers = Callers(clock, edges, lambda: random.choice(works), random)
     callers.send(poisson(stretches, random))
     lasts = sum(stretch.seconds for stretch in stretches)
     clock.start(fleet.scale(lasts))

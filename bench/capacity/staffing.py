@@ -13,15 +13,26 @@ from bench.load.criteria import CAPACITY, Criterion
 
 _EDGE_BUSY = 0.6
 """Share of its core that an edge may use: edges cost little beside inference."""
+_PLACES = 32
+"""EDGE_MAX_IN_FLIGHT."""
+_EDGE_FULL = 0.5
+"""Share of its places that searches may take that last half as long as they may: they come in
+bunches."""
 _MIN_EDGES = 2
 """One may go."""
 _MIN_SECONDS = 1.5
 _ALONE = 5.0
+_HOPELESS = 8
+"""Times the pods that the CPU alone would ask for."""
 _GROWTH = 1.3
 _EXACTNESS = 0.02
 """Of a number of pods: two runs of the model differ by as much."""
 _ONE_PROCESS_BUSY = 0.95
 """A thread or device does no more, however long the queue may be."""
+
+
+class NeverHolds(Exception):
+    """No number of inference pods answers every search in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +51,9 @@ def smallest(
     """The fewest inference pods that answer every search, and 99 % of them in time.
 
     Searches come at random (Poisson). gpu: of each inference pod; None: a CPU. requests: of one
-    run of the model.
+    run of the model. Raises NeverHolds.
     """
-    edges = max(_MIN_EDGES, math.ceil(rate * profile.edge.seconds / _EDGE_BUSY / cores.edge))
+    edges = _edges(profile, rate, cores)
     low = high = max(1, math.ceil(rate / _most(profile, gpu, cores)))
     tried: dict[int, Offered] = {}
 
@@ -52,7 +63,10 @@ def smallest(
         tried[servers] = cluster.offer([Stretch(rate, seconds)])
         return in_time(profile).holds(tried[servers].observed)
 
+    most = _HOPELESS * high
     while not holds(high):
+        if high > most:
+            raise NeverHolds(f"{profile.pack}: {high} pods do not hold {rate:g}/s")
         low, high = high + 1, math.ceil(high * _GROWTH)
     while high - low > _EXACTNESS * high:
         middle = (low + high) // 2
@@ -61,6 +75,14 @@ def smallest(
         else:
             low = middle + 1
     return Staff(rate, edges, high, tried[high])
+
+
+def _edges(profile: Profile, rate: float, cores: PodCores) -> int:
+    """Edges that have the CPU, and the places for all searches that are at work at once."""
+    by_cpu = rate * profile.edge.seconds / _EDGE_BUSY / cores.edge
+    typical = in_time(profile).p99_seconds / 2
+    by_places = rate * typical / (_PLACES * _EDGE_FULL)
+    return max(_MIN_EDGES, math.ceil(by_cpu), math.ceil(by_places))
 
 
 def in_time(profile: Profile) -> Criterion:

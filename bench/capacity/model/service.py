@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
@@ -42,7 +43,8 @@ class Book:
 class Callers:
     """Those who search. They send when it is due, whatever becomes of the last request.
 
-    Edges get requests in turn, as behind a load balancer.
+    Any edge may get a request, as behind a Service. (In turn all edges would go round in step, and
+    two that ask the same server would meet there every time.)
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Callers:
         clock: Clock,
         edges: Sequence[EdgeServer],
         draw: Callable[[], Work],
+        random: Random,
         *,
         timeout_seconds: float = 10.0,
         thread: Thread | None = None,
@@ -65,7 +68,7 @@ class Callers:
         self._timeout_seconds = timeout_seconds
         self._thread = thread
         self._lateness = lateness
-        self._turn = 0
+        self._random = random
         self.book = Book()
 
     def send(self, arrivals: Iterable[float]) -> None:
@@ -78,8 +81,8 @@ class Callers:
         sent = self._clock.now
         if self._thread is not None:
             yield from self._thread.work(work.send.seconds, work.send.wakes)
-        self._turn = (self._turn + 1) % len(self._edges)
-        status = yield from self._edges[self._turn].search(work, due + self._timeout_seconds)
+        edge = self._random.choice(self._edges)
+        status = yield from edge.search(work, due + self._timeout_seconds)
         if self._thread is not None:
             yield from self._thread.work(work.receive.seconds, work.receive.wakes)
         self.book.due.append(due)

@@ -12,7 +12,7 @@ import pytest
 from bench.capacity.model.clock import Clock, Process
 from bench.capacity.model.cores import Cores, Pool, Scheduling, Thread
 
-REQUESTS = 20_000
+REQUESTS = 12_000
 """Enough for a mean within some 5 % at these loads, with these seeds."""
 
 

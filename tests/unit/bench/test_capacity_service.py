@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def work(profile: Profile) -> Work:
 def offered(
     edge: EdgeServer, clock: Clock, one: Work, moments: list[float], timeout_seconds: float = 10.0
 ) -> Observed:
-    callers = Callers(clock, [edge], lambda: one, timeout_seconds=timeout_seconds)
+    callers = Callers(clock, [edge], lambda: one, Random(1), timeout_seconds=timeout_seconds)
     callers.send(moments)
     clock.run()
     return callers.book.observed()
@@ -111,7 +112,7 @@ def test_the_least_busy_server_gets_the_call_and_behind_one_name_each_in_turn(
         slow = replace(work(profile), photo=Photo(1.0, 0.0, 0.0, 0.0))
         quick = work(profile)
         works = iter([slow, quick, quick])
-        callers = Callers(clock, [edge], lambda: next(works))
+        callers = Callers(clock, [edge], lambda: next(works), Random(1))
         callers.send([0.0, 0.1, 0.2])
         clock.run()
         return float(np.sort(callers.book.observed().done)[1])
@@ -182,8 +183,6 @@ def test_a_larger_pack_costs_more_where_its_networks_are_larger(profile: Profile
 
 
 def test_arrivals_at_random_have_the_rate_of_each_stretch() -> None:
-    from random import Random
-
     moments = list(poisson([Stretch(100, 20), Stretch(1000, 20)], Random(1)))
     early = sum(moment < 20 for moment in moments)
     assert early == pytest.approx(2_000, rel=0.1)
