@@ -115,7 +115,7 @@ def table(found: Sequence[Outcome]) -> Table:
         rows.append(
             [
                 one.case.name,
-                f"{one.course.pods[0][1]:.0f} → {max(pods for _, pods in one.course.pods):.0f}",
+                f"{one.case.scaled.behaviour.min_pods} → {max(pods for _, pods in one.course.pods):.0f}",
                 one.refused,
                 f"{one.refused / int(after.sum()):.1%}",
                 f"{Latencies.of(waits.tolist()).p99 * 1000:,.0f}",

@@ -118,6 +118,9 @@ class _Fleet:
             self._note()
 
     def _note(self) -> None:
+        # Of several changes at one moment the last one counts.
+        if self.course and self.course[-1][0] == self._clock.now:
+            self.course.pop()
         self.course.append((self._clock.now, float(len(self._ready))))
 
     def _metric(self, pod: _Pod) -> float:

@@ -53,7 +53,8 @@ def smallest(
     Searches come at random (Poisson). gpu: of each inference pod; None: a CPU. requests: of one
     run of the model. Raises NeverHolds.
     """
-    edges = _edges(profile, rate, cores)
+    criterion = in_time(profile, gpu)
+    edges = _edges(profile, rate, cores, criterion)
     low = high = max(1, math.ceil(rate / _most(profile, gpu, cores)))
     tried: dict[int, Offered] = {}
 
@@ -61,7 +62,7 @@ def smallest(
         cluster = Cluster(profile, edges, servers, cores, gpu)
         seconds = max(_MIN_SECONDS, requests / rate)
         tried[servers] = cluster.offer([Stretch(rate, seconds)])
-        return in_time(profile).holds(tried[servers].observed)
+        return criterion.holds(tried[servers].observed)
 
     most = _HOPELESS * high
     while not holds(high):
@@ -77,17 +78,19 @@ def smallest(
     return Staff(rate, edges, high, tried[high])
 
 
-def _edges(profile: Profile, rate: float, cores: PodCores) -> int:
+def _edges(profile: Profile, rate: float, cores: PodCores, criterion: Criterion) -> int:
     """Edges that have the CPU, and the places for all searches that are at work at once."""
     by_cpu = rate * profile.edge.seconds / _EDGE_BUSY / cores.edge
-    typical = in_time(profile).p99_seconds / 2
+    typical = criterion.p99_seconds / 2
     by_places = rate * typical / (_PLACES * _EDGE_FULL)
     return max(_MIN_EDGES, math.ceil(by_cpu), math.ceil(by_places))
 
 
-def in_time(profile: Profile) -> Criterion:
+def in_time(profile: Profile, gpu: Gpu | None) -> Criterion:
     """All answered, p99 within that of the highest rate (docs/performance.md, P3); a pack that
-    takes long by itself has five times what a search takes alone."""
+    takes long by itself on a CPU has five times what a search takes alone."""
+    if gpu is not None:
+        return CAPACITY
     seconds = max(CAPACITY.p99_seconds, _ALONE * profile.cpu_seconds)
     return Criterion(f"p99 ≤ {seconds * 1000:.0f} ms", None, seconds)
 
