@@ -76,6 +76,11 @@ class Outcome:
     def refused(self) -> int:
         return int((self.course.observed.status != OK).sum())
 
+    @property
+    def most_pods(self) -> float:
+        """That got calls at once."""
+        return max(pods for _, pods in self.course.pods)
+
     def p99(self) -> list[tuple[float, float]]:
         """Milliseconds, by the seconds in which requests were due."""
         due, done = self.course.observed.due, self.course.observed.done
@@ -115,7 +120,7 @@ def table(found: Sequence[Outcome]) -> Table:
         rows.append(
             [
                 one.case.name,
-                f"{one.case.scaled.behaviour.min_pods} → {max(pods for _, pods in one.course.pods):.0f}",
+                f"{one.case.scaled.behaviour.min_pods} → {one.most_pods:.0f}",
                 one.refused,
                 f"{one.refused / int(after.sum()):.1%}",
                 f"{Latencies.of(waits.tolist()).p99 * 1000:,.0f}",
