@@ -26,6 +26,8 @@ from bench.load import tables
 from bench.load.sizes import SIZES as LOAD_SIZES
 
 _NAME = "capacity"
+_BUSY_MACHINE = 0.1
+"""Cores."""
 _DESCRIPTION = "A model of the service, fed with measured times, against the service itself."
 
 
@@ -49,6 +51,7 @@ def measure(given: Sequence[str]) -> int:
             profile, _ = measured_profile(form, world, service, SIZES[form], _say)
     file = asked.output or _kept(world)
     profile.save(file)
+    _warn(profile)
     print(f"{profile.cpu_seconds * 1000:.1f} ms of CPU a search; written to {file}")
     return 0
 
@@ -70,6 +73,7 @@ def validate(given: Sequence[str]) -> int:
             profile, quiet = measured_profile(form, world, service, sizes, _say)
             comparison = make_validation(profile, service, quiet, sizes, load, _say).comparison
         profile.save(_kept(world))
+        _warn(profile)
     for table in comparison.tables():
         print(f"\n{table.title}\n\n{grid(table)}")
     print(f"\nwritten to {keep_comparison(world.pack.name, comparison)}")
@@ -111,6 +115,7 @@ def _both(form: Form, world: World) -> Result:
         [comparison.plot()],
         {
             "pack": profile.pack,
+            "cores that others took at rest": round(profile.background.others, 3),
             "CPU ms of a search": round(profile.cpu_seconds * 1000, 2),
             "speed of a core while all are busy": round(profile.shared_speed, 3),
             "ms of a search that are nobody's CPU": round(profile.pauses * 1000, 2),
@@ -128,6 +133,16 @@ def _verdict(comparison: Comparison) -> int:
     ]
     print(f"off by more than {MAX_DIFFERENCE:.0%}: {', '.join(off)}", file=sys.stderr)
     return 1
+
+
+def _warn(profile: Profile) -> None:
+    others = profile.background.others
+    if others > _BUSY_MACHINE:
+        print(
+            f"others took {others:.2f} cores while nothing was asked: these times are theirs too; "
+            "measure again on an idle machine",
+            file=sys.stderr,
+        )
 
 
 def _kept(world: World) -> Path:

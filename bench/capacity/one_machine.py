@@ -17,6 +17,8 @@ from bench.load.plan import Interface, Plan
 from bench.load.runs import Run
 
 _CALIBRATIONS = 3
+_MOST_OF_A_CORE = 0.9
+"""That others may take; what is measured beside more is not of this service."""
 _CALIBRATION_SECONDS = 20.0
 
 
@@ -37,7 +39,8 @@ class OneMachine:
         servers = [InferenceServer(clock, cores) for _ in range(profile.servers)]
         edge = EdgeServer(clock, cores, servers)
         rest = profile.background
-        for share in (rest.edge, rest.others, *[rest.inference] * profile.servers):
+        others = [min(_MOST_OF_A_CORE, rest.others / profile.cores)] * profile.cores
+        for share in (rest.edge, *others, *[rest.inference] * profile.servers):
             clock.start(background(clock, Thread(cores), share, seconds, random, rest.burst))
         works, late = profile.works(), profile.lateness
         callers = Callers(
