@@ -39,8 +39,8 @@ class OneMachine:
         servers = [InferenceServer(clock, cores) for _ in range(profile.servers)]
         edge = EdgeServer(clock, cores, servers)
         rest = profile.background
-        others = [min(_MOST_OF_A_CORE, rest.others / profile.cores)] * profile.cores
-        for share in (rest.edge, *others, *[rest.inference] * profile.servers):
+        elsewhere = [min(_MOST_OF_A_CORE, rest.others / profile.cores)] * profile.cores
+        for share in (rest.edge, *elsewhere, *[rest.inference] * profile.servers):
             clock.start(background(clock, Thread(cores), share, seconds, random, rest.burst))
         works, late = profile.works(), profile.lateness
         callers = Callers(
