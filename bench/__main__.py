@@ -20,7 +20,7 @@ SHORT = (
     *("mutations", "soak"),
 )
 # `rollout` needs HAProxy, which CI has not.
-FULL = (*SHORT, "rollout", "early_stop", "levers", "recall")
+FULL = (*SHORT, "rollout", "early_stop", "levers", "recall", "capacity")
 
 Run = Callable[[str, Form, Sequence[str]], Result | Failure]
 
