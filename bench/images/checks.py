@@ -164,7 +164,7 @@ def _writable(root: Path, uid: int) -> set[str]:
 
 def _without_bytecode(root: Path) -> Iterator[str]:
     """A process that finds none compiles at every start, and must not keep what it compiled."""
-    ours = ("cli", "edge", "facesearch", "inference", "storage", "telemetry")
+    ours = ("certificates", "cli", "edge", "facesearch", "inference", "storage", "telemetry")
     for packages in root.glob("opt/facesearch/lib/python3*/site-packages"):
         for package in ours:
             for module in (packages / package).rglob("*.py"):

@@ -188,7 +188,7 @@ def test_a_build_does_not_see(path: str) -> None:
 def test_a_build_sees_all_that_wheels_are_made_of() -> None:
     rules = rules_of((ROOT / ".dockerignore").read_text("utf-8"))
     seen = {str(path) for path in visible(ROOT, rules)}
-    packages = ("cli", "edge", "inference", "proto", "storage", "telemetry")
+    packages = ("certificates", "cli", "edge", "inference", "proto", "storage", "telemetry")
     for package in packages:
         modules = (path for path in (ROOT / package).rglob("*.py"))
         assert {str(path.relative_to(ROOT)) for path in modules} <= seen
