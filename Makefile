@@ -100,8 +100,9 @@ acceptance: $(STAMPS)/dev ## Accept as the specification asks: 16 minutes, accep
 	  $(if $(PHOTOS),--photos-dir "$(PHOTOS)") $(OPTIONS)
 
 .PHONY: docs
-docs: $(STAMPS)/dev ## Write docs/configuration.md and .env.example anew
+docs: $(STAMPS)/dev ## Write anew what is made of code: docs/configuration.md, .env.example, rules for the Prometheus operator
 	@$(BIN)/python -m tests.unit.docs.configuration_page
+	@$(BIN)/python -m tests.unit.deploy.prometheus_rule
 
 .PHONY: hook
 hook: ## Install `make fast` as git's pre-commit hook
