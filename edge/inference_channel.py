@@ -45,6 +45,11 @@ class CallPolicy:
     silent_seconds: float = 1.0
     """After which a call is made to another server too: this one may hang. A search takes a tenth
     of it, and a server says that it is full at once."""
+    wary_seconds: float = 0.2
+    """The same behind a name where a server was silent: gRPC gives it its turns until its
+    connection is found dead, and calls that wait for it would fill the edge."""
+    wary_for_seconds: float = 15.0
+    """How long after the last silence: as long as keepalive takes to find it."""
     most_made_twice: int = 12
     """Such further calls at the same time; so slow servers do not get twice the work."""
     lost_seconds: float = 1.0
@@ -63,6 +68,7 @@ class Target:
         self.rests_until = 0.0
         self.in_flight = 0
         self.answered_at = float("-inf")
+        self.is_wary_until = 0.0
         self._away_since: float | None = None
         self.take(channel)
 

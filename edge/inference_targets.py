@@ -158,7 +158,7 @@ class Targets:
             return await first_answer(
                 self._invoke(invoke, target),
                 once_more,
-                self._policy.silent_seconds,
+                self._patience(target),
                 on_late=lambda: self._is_silent(target),
             )
         finally:
@@ -173,9 +173,15 @@ class Targets:
         target.is_back(time.monotonic())
         return answer
 
+    def _patience(self, target: Target) -> float:
+        """Seconds until another server is asked too."""
+        is_wary = target.may_be_several and time.monotonic() < target.is_wary_until
+        return self._policy.wary_seconds if is_wary else self._policy.silent_seconds
+
     def _is_silent(self, target: Target) -> None:
         """Another server has answered what this one did not."""
         now = time.monotonic()
+        target.is_wary_until = now + self._policy.wary_for_seconds
         if target.rests_until <= now:  # once, not for every call
             _log.warning("inference_silent", target=target.address)
         target.rests_until = now + self._policy.rest_seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -168,6 +169,24 @@ async def test_of_two_behind_the_name_one_may_hang(port: int) -> None:
     ):
         hanging.always = hang
         await call_until(client, answered(hanging, 3))
+
+
+async def test_once_a_server_behind_the_name_hangs_others_are_asked_sooner(port: int) -> None:
+    async def hang(_: object) -> None:
+        await asyncio.Event().wait()
+
+    policy = CallPolicy(timeout_seconds=60.0, silent_seconds=3.0, wary_seconds=0.05)
+    async with (
+        server_at(FIRST, port, age_seconds=0) as (hanging, _),
+        server_at(SECOND, port, age_seconds=0),
+        naming(FIRST, SECOND) as names,
+        client_of(names, port, policy) as client,
+    ):
+        hanging.always = hang
+        await call_until(client, answered(hanging, 1))
+        began = time.monotonic()
+        await call_until(client, answered(hanging, 5))
+        assert time.monotonic() - began < policy.silent_seconds
 
 
 async def test_a_name_that_nobody_answered_for_is_looked_up_anew_and_not_ever_more_rarely(
