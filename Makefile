@@ -92,9 +92,17 @@ bench: $(STAMPS)/dev ## Measure everything briefly; one report in bench/results 
 bench-full: $(STAMPS)/dev ## Measure everything as the targets ask: takes hours
 	@$(BENCH) --full
 
+# More of the command line, such as OPTIONS="--short" or OPTIONS="--url https://faces.example.org".
+OPTIONS ?=
+.PHONY: acceptance
+acceptance: $(STAMPS)/dev ## Accept as the specification asks: 16 minutes, acceptance-report.md (OPTIONS=--short)
+	@$(BIN)/python -m bench.acceptance $(if $(MODELS),--pack "$(MODELS)") \
+	  $(if $(PHOTOS),--photos-dir "$(PHOTOS)") $(OPTIONS)
+
 .PHONY: docs
-docs: $(STAMPS)/dev ## Write docs/configuration.md and .env.example anew
+docs: $(STAMPS)/dev ## Write anew what is made of code: docs/configuration.md, .env.example, rules for the Prometheus operator
 	@$(BIN)/python -m tests.unit.docs.configuration_page
+	@$(BIN)/python -m tests.unit.deploy.prometheus_rule
 
 .PHONY: hook
 hook: ## Install `make fast` as git's pre-commit hook

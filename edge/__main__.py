@@ -10,6 +10,7 @@ import uvloop
 
 from edge.errors import StartRefused
 from edge.logs import configure_logging
+from edge.replicated import check_key, check_stores
 from edge.settings import load_settings
 from edge.workers.count import worker_count
 from edge.workers.supervise import supervise
@@ -26,7 +27,11 @@ def main(worker: Worker | None = None) -> int:
     worker: one of several that share a port, in a process of its own; None: the first process.
     """
     try:
-        settings, storage = load_settings(), load_storage_settings()
+        settings = load_settings()
+        # First: without its Secret a pod lacks everything else too.
+        check_key(settings, os.environ)
+        storage = load_storage_settings()
+        check_stores(settings, storage, os.environ)
         number = None if worker is None else worker.number
         configure_logging(settings.log_level, settings.log_format, worker=number)
         if worker is None:

@@ -17,6 +17,7 @@ from edge.backend import Backend
 from edge.metrics import EdgeMetrics
 from edge.middleware.access_log import AccessLog
 from edge.middleware.body_limits import FRAMING_BYTES, BodyLimits
+from edge.middleware.closing import Closing
 from edge.middleware.deadline import Deadline
 from edge.middleware.in_flight import InFlight
 from edge.middleware.keys import Keys
@@ -94,6 +95,7 @@ def create_app(
     if tracing is not None:
         app.add_middleware(Traced, tracing=tracing, routes=app.routes)
     app.add_middleware(RequestId)
+    app.add_middleware(Closing, backend=backend)
     app.add_middleware(RawPath, slashed=frozenset(_slashed(app.routes)))
     return app
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.inference_channel import CallPolicy
 from edge.inference_errors import InferenceFault, raise_for_item
-from edge.inference_targets import CallPolicy, Metadata, Targets
+from edge.inference_targets import Metadata, Targets
 from edge.inference_tls import ChannelFiles
 from edge.use_cases.model import (
     Counting,

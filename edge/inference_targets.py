@@ -3,84 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2
 
 from edge.deadline import current_request_id, current_traceparent, remaining_seconds
 from edge.errors import DeadlineExceeded, InferenceTlsFault, InferenceUnavailable, Overloaded
+from edge.hedging import first_answer
+from edge.inference_channel import CallPolicy, Target, channel_options
 from edge.inference_errors import translated
 from edge.inference_handshake import tls_fault
 from edge.inference_tls import ChannelFiles, is_local
-from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceStub
 
 if TYPE_CHECKING:
     from facesearch.inference.v1.inference_pb2_grpc import InferenceServiceAsyncStub
+
+_RECENT_SECONDS = 1.0
+_NOT_SERVING = " is not serving"
 
 _log = structlog.get_logger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 Metadata = tuple[tuple[str, str], ...]
-
-_SERVICE = "facesearch.inference.v1.InferenceService"
-_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-
-# A name may stand for several addresses (a headless service): gRPC spreads over those itself, and
-# leaves out whose health is not SERVING: starting, draining.
-_SERVICE_CONFIG = {
-    "loadBalancingConfig": [{"round_robin": {}}],
-    "healthCheckConfig": {"serviceName": _SERVICE},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class CallPolicy:
-    """How long to wait and how often to try."""
-
-    timeout_seconds: float = 30.0
-    """For a call outside any request."""
-    retry_seconds: float = 2.0
-    """How long to go on trying while nobody answers; within the deadline of the request."""
-    first_pause_seconds: float = 0.05
-    """After every target was tried; doubled each time, jittered by half."""
-    longest_pause_seconds: float = 0.5
-    rest_seconds: float = 1.0
-    """How long a target that was away is passed over while others answer."""
-    max_message_bytes: int = 64 * 1024 * 1024
-
-
-class Target:
-    """One address with its channel."""
-
-    def __init__(self, address: str, channel: grpc.aio.Channel) -> None:
-        self.address = address
-        self.rests_until = 0.0
-        self.in_flight = 0
-        self.take(channel)
-
-    def take(self, channel: grpc.aio.Channel) -> None:
-        """Calls go over this channel from now on; those in flight end on the one before."""
-        self.channel = channel
-        self.stub: InferenceServiceAsyncStub = InferenceServiceStub(channel)
-        self._check_health = channel.unary_unary(
-            _HEALTH_CHECK,
-            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
-            response_deserializer=health_pb2.HealthCheckResponse.FromString,
-        )
-
-    async def is_serving(self, timeout_seconds: float) -> bool:
-        """What the server says of itself. Raises AioRpcError if it does not answer."""
-        request = health_pb2.HealthCheckRequest(service=_SERVICE)
-        answer = await self._check_health(request, timeout=timeout_seconds)
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
 
 # What to call on a target: its stub, the seconds left and the metadata to send.
 Invoke = Callable[["InferenceServiceAsyncStub", float, Metadata], Awaitable[AnswerT]]
@@ -88,7 +36,8 @@ Invoke = Callable[["InferenceServiceAsyncStub", float, Metadata], Awaitable[Answ
 
 class Targets:
     """Gives a call to the target with the fewest in flight; those that have as many take turns. A
-    call that finds one away goes to the next, then tries again.
+    call that finds one away goes to the next, then tries again. One that waits for long is made to
+    another one too.
 
     Every call of the contract is a pure function of its request, so it may be sent again. To be
     constructed inside the event loop that will use it.
@@ -108,6 +57,7 @@ class Targets:
         self._targets = [Target(address, self._open_channel(address)) for address in addresses]
         self._closing: dict[asyncio.Task[None], grpc.aio.Channel] = {}
         self._turn = 0
+        self._made_twice = 0
 
     async def call(self, invoke: Invoke[AnswerT]) -> AnswerT:
         """The answer of the first target that has one.
@@ -123,16 +73,10 @@ class Targets:
             target = self._next(tried)
             tried.append(target)
             failure: InferenceUnavailable | Overloaded
-            target.in_flight += 1
             try:
-                answer = await invoke(target.stub, self._seconds_left(), _metadata())
+                return await self._ask(invoke, target)
             except grpc.aio.AioRpcError as error:
                 failure = self._retriable(error, target)
-            else:
-                target.rests_until = 0.0
-                return answer
-            finally:
-                target.in_flight -= 1
 
             now = time.monotonic()
             give_up_at = give_up_at or now + self._policy.retry_seconds
@@ -151,23 +95,28 @@ class Targets:
             tried.clear()
 
     async def ping(self) -> None:
-        """Return if any target says that it is serving; InferenceUnavailable otherwise."""
-        answers = await asyncio.gather(
-            *(target.is_serving(self._seconds_left()) for target in self._targets),
-            return_exceptions=True,
-        )
+        """Return once any target says that it is serving; InferenceUnavailable if none does.
+
+        One that has just answered a call need not be asked.
+        """
+        answered = max(target.answered_at for target in self._targets)
+        if time.monotonic() < answered + _RECENT_SECONDS:
+            return
         states, away = [], []
-        for target, answer in zip(self._targets, answers, strict=True):
-            match answer:
-                case True:
+        asked = [asyncio.create_task(self._state_of(target)) for target in self._targets]
+        try:
+            # As they come: one that hangs must not speak for all.
+            for answer in asyncio.as_completed(asked):
+                target, error = await answer
+                if error is None:
                     return
-                case False:
-                    states.append(f"{target.address} is not serving")
-                case grpc.aio.AioRpcError():
-                    states.append(f"{target.address}: {answer.code().name} {answer.details()}")
+                states.append(f"{target.address}{error}")
+                if error != _NOT_SERVING:
                     away.append(target.address)
-                case _:
-                    raise answer
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
         self._renew()
         await self._blame_tls(away)
         raise InferenceUnavailable("; ".join(states))
@@ -180,19 +129,86 @@ class Targets:
         await asyncio.gather(*self._closing, return_exceptions=True)
         await asyncio.gather(*(channel.close() for channel in channels))
 
+    async def _state_of(self, target: Target) -> tuple[Target, str | None]:
+        """What is wrong with a target, after its name; None: it serves."""
+        try:
+            is_serving = await target.is_serving(self._seconds_left())
+        except grpc.aio.AioRpcError as error:
+            target.is_away(time.monotonic())
+            return target, f": {error.code().name} {error.details()}"
+        return target, None if is_serving else _NOT_SERVING
+
+    async def _ask(self, invoke: Invoke[AnswerT], target: Target) -> AnswerT:
+        """What a target answers, or another one where it is silent."""
+        if len(self._targets) == 1 and not target.may_be_several:
+            return await self._invoke(invoke, target)
+        asked = [target]
+
+        def once_more() -> Coroutine[Any, Any, AnswerT] | None:
+            other = self._next(asked)
+            is_known = other in asked and not other.may_be_several
+            if is_known or self._made_twice >= self._policy.most_made_twice:
+                return None
+            # Counted here: many calls may find a server silent before the first of them is made.
+            self._made_twice += 1
+            asked.append(other)
+            return self._invoke(invoke, other)
+
+        try:
+            return await first_answer(
+                self._invoke(invoke, target),
+                once_more,
+                self._patience(target),
+                on_late=lambda: self._is_silent(target),
+            )
+        finally:
+            self._made_twice -= len(asked) - 1
+
+    async def _invoke(self, invoke: Invoke[AnswerT], target: Target) -> AnswerT:
+        target.in_flight += 1
+        try:
+            answer = await invoke(target.stub, self._seconds_left(), _metadata())
+        finally:
+            target.in_flight -= 1
+        target.is_back(time.monotonic())
+        return answer
+
+    def _patience(self, target: Target) -> float:
+        """Seconds until another server is asked too."""
+        is_wary = target.may_be_several and time.monotonic() < target.is_wary_until
+        return self._policy.wary_seconds if is_wary else self._policy.silent_seconds
+
+    def _is_silent(self, target: Target) -> None:
+        """Another server has answered what this one did not."""
+        now = time.monotonic()
+        target.is_wary_until = now + self._policy.wary_for_seconds
+        if target.rests_until <= now:  # once, not for every call
+            _log.warning("inference_silent", target=target.address)
+        target.rests_until = now + self._policy.rest_seconds
+
     def _renew(self) -> None:
-        """Open channels anew if the files of TLS were exchanged. To be called when one is away."""
-        if self._tls is None or (latest := self._tls.latest()) is self._credentials:
-            return
+        """Open channels anew if the files of TLS were exchanged, or if a name was lost.
+
+        To be called when one is away.
+        """
+        latest = None if self._tls is None else self._tls.latest()
+        is_exchanged = latest is not self._credentials
         self._credentials = latest
-        for target in self._targets:
-            if not is_local(target.address):
-                before = target.channel
-                target.take(self._open_channel(target.address))
-                closing = asyncio.create_task(before.close(self._policy.timeout_seconds))
-                self._closing[closing] = before
-                closing.add_done_callback(self._closing.pop)
-        _log.info("channels_opened_anew")
+        now = time.monotonic()
+        lost = [one for one in self._targets if one.was_lost(now, self._policy.lost_seconds)]
+        stale = [one for one in self._targets if is_exchanged and not is_local(one.address)]
+        renewed = dict.fromkeys([*lost, *stale])
+        for target in renewed:
+            self._open_anew(target)
+        if renewed:
+            _log.info("channels_opened_anew", targets=[target.address for target in renewed])
+
+    def _open_anew(self, target: Target) -> None:
+        before = target.channel
+        target.take(self._open_channel(target.address))
+        closing = asyncio.create_task(before.close(self._policy.timeout_seconds))
+        self._closing[closing] = before
+        closing.add_done_callback(self._closing.pop)
 
     async def _blame_tls(self, addresses: Sequence[str]) -> None:
         """Raises InferenceTlsFault if TLS is what keeps one of these apart from the edge."""
@@ -236,6 +252,7 @@ class Targets:
                     details=error.details(),
                 )
             target.rests_until = now + self._policy.rest_seconds
+            target.is_away(now)
             self._renew()
             return failure
         if isinstance(failure, Overloaded):
@@ -243,29 +260,12 @@ class Targets:
         raise failure from error
 
     def _open_channel(self, address: str) -> grpc.aio.Channel:
-        options = _options(self._policy)
+        options = channel_options(self._policy)
         if self._credentials is None or self._tls is None or is_local(address):
             return grpc.aio.insecure_channel(address, options=options)
         if self._tls.tls.server_name:
             options.append(("grpc.ssl_target_name_override", self._tls.tls.server_name))
         return grpc.aio.secure_channel(address, self._credentials, options=options)
-
-
-def _options(policy: CallPolicy) -> list[tuple[str, str | int]]:
-    return [
-        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-        ("grpc.max_send_message_length", policy.max_message_bytes),
-        ("grpc.max_receive_message_length", policy.max_message_bytes),
-        # A server that vanished without a word (its host is gone) is noticed within 25 s.
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 5_000),
-        ("grpc.http2.max_pings_without_data", 0),
-        # By default a channel waits up to two minutes before it tries a server again.
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
-        # … and 20 s for a connection that does not come about.
-        ("grpc.min_reconnect_backoff_ms", 2_000),
-    ]
 
 
 def _metadata() -> Metadata:

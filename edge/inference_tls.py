@@ -9,13 +9,8 @@ from pathlib import Path
 import grpc
 import structlog
 
-from edge.certificates import (
-    CertificateFault,
-    PemFile,
-    Side,
-    read_authorities,
-    read_identity,
-)
+from certificates.pem import CertificateFault, PemFile, Side
+from certificates.reading import read_authorities, read_identity
 from edge.errors import StartRefused
 from edge.settings import PREFIX, EdgeSettings
 

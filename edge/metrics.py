@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from edge.background_metrics import BackgroundMetrics
 from edge.facts import RequestFacts
 from edge.problems import kinds
+from telemetry.losses import LOSSES
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -100,6 +101,8 @@ class EdgeMetrics:
             ("reason",),
             registry=self.registry,
         )
+        for reason in LOSSES:
+            self._spans_lost.labels(reason)
         self.search_results = Histogram(
             "facesearch_edge_search_results",
             "Photos on a page of a search.",

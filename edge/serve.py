@@ -53,7 +53,8 @@ _AWAY = (InferenceUnavailable, Overloaded, DeadlineExceeded)
 _FIRST_ANSWER_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
 _TELL_SECONDS = 1.0
-_DRAIN_SLACK_SECONDS = 5.0
+DRAIN_SLACK_SECONDS = 5.0
+"""What a request may take past its deadline to end: the grace period of a pod must hold it too."""
 
 _log = structlog.get_logger("edge.serve")
 
@@ -95,7 +96,7 @@ async def serve(
 
         stack.push_async_callback(faces.close)
         opened = await stack.enter_async_context(AsyncExitStack())
-        drain_seconds = settings.max_timeout_seconds + _DRAIN_SLACK_SECONDS
+        drain_seconds = settings.max_timeout_seconds + DRAIN_SLACK_SECONDS
         answering = serving(app, listening, drain_seconds=drain_seconds)
         if worker is None or worker.is_first:
             await stack.enter_async_context(answering)

@@ -55,6 +55,11 @@ class EdgeSettings(BaseSettings):
         description="Processes that share the port. More than one need a Milvus server and records "
         "on disk or in PostgreSQL; auto: one for four cores there, else one.",
     )
+    replicated: bool = Field(
+        default=False,
+        description="This edge is one of several copies, as in Kubernetes: refuse to start without "
+        "an API_KEY of at least 16 characters, or with stores that copies cannot share.",
+    )
     inference_targets: str = Field(
         default="127.0.0.1:50051",
         description="Inference servers, comma separated: `host:port` or `unix:/path`.",

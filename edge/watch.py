@@ -10,8 +10,9 @@ from pathlib import Path
 
 import structlog
 
+from certificates.pem import CertificateFault, Side
+from certificates.reading import read_identity
 from edge.background_metrics import BackgroundMetrics
-from edge.certificates import CertificateFault, Side, read_identity
 from edge.inference_tls import InferenceTls, inference_tls
 from edge.outages import Outages
 from edge.readiness import Readiness

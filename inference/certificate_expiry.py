@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inference.certificates import CertificateFault, PemFile, Side, read_identity
+from certificates.pem import CertificateFault, PemFile, Side
+from certificates.reading import read_identity
 from inference.settings import PREFIX, Settings
 
 

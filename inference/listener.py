@@ -28,16 +28,7 @@ async def listening(
     settings: Settings, service: InferenceService, status: health.aio.HealthServicer
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     """A started server and its port. Raises StartError."""
-    server = grpc.aio.server(
-        options=[
-            # On by default: a second server would share the port silently.
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
-            ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_SECONDS * 1000),
-            ("grpc.keepalive_permit_without_calls", 1),
-        ]
-    )
+    server = grpc.aio.server(options=server_options(settings))
     add_InferenceServiceServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     if settings.reflection:
@@ -56,6 +47,25 @@ async def listening(
         yield server, port
     finally:
         await server.stop(None)
+
+
+def server_options(settings: Settings) -> list[tuple[str, int]]:
+    """What a gRPC server of ours is made with."""
+    options = [
+        # On by default: a second server would share the port silently.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_SECONDS * 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+    if settings.max_connection_age_seconds:
+        # Clients ask for the addresses of a name again when a connection ends, and at no other
+        # time (grpc/grpc#12295). Calls that are under way end on the old one, however long they
+        # take: no grace is set.
+        age_ms = max(1, round(settings.max_connection_age_seconds * 1000))
+        options.append(("grpc.max_connection_age_ms", age_ms))
+    return options
 
 
 def _check_free(host: str, port: int) -> None:

@@ -20,6 +20,7 @@ from prometheus_client import (
 from inference.admission import Load
 from inference.errors import StartError
 from inference.pipeline.faces import Analysis
+from telemetry.losses import LOSSES
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -121,6 +122,8 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        for reason in LOSSES:
+            self._spans_lost.labels(reason)
         self._model = Info(named("model"), "What is loaded.", registry=self.registry)
         ProcessCollector(registry=self.registry)
 

@@ -192,6 +192,13 @@ class Settings(BaseSettings):
         le=1024,
         description="Items of one call or stream that are worked on at once.",
     )
+    max_connection_age_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Ask clients to connect anew after so long, without a call lost: one that "
+        "balances over a name learns of servers that were added. 0: never.",
+    )
     drain_delay_seconds: float = Field(
         default=0.0,
         ge=0,

@@ -7,13 +7,8 @@ import time
 import grpc
 import structlog
 
-from inference.certificates import (
-    CertificateFault,
-    PemFile,
-    Side,
-    read_authorities,
-    read_identity,
-)
+from certificates.pem import CertificateFault, PemFile, Side
+from certificates.reading import read_authorities, read_identity
 from inference.errors import StartError
 from inference.settings import PREFIX, Settings
 

@@ -10,12 +10,10 @@ import structlog
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from telemetry.losses import NOT_TAKEN, QUEUE_FULL
+
 OnLost = Callable[[str, int], None]
 """Told why spans were lost, in a word, and how many. On any thread."""
-
-QUEUE_FULL = "queue_full"
-NOT_TAKEN = "not_taken"
-"""By the collector: it is away, or it refused them."""
 
 QUEUE_SPANS = 4096
 """Some 8 MB."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,6 +47,11 @@ class Child:
         return self._process.pid
 
     @property
+    def log(self) -> Path:
+        """The file with all that it writes; gone when the child is."""
+        return self._log
+
+    @property
     def age_seconds(self) -> float:
         """Since it was started."""
         return time.perf_counter() - self._started
@@ -74,8 +79,15 @@ class Child:
 
     def until_listening(self, port: int) -> None:
         """Return when the port of loopback takes connections. Raises StartFailed."""
-        while not _listens(port):
-            self._wait(f"listened on port {port}")
+        self.until(lambda: _listens(port), f"listened on port {port}")
+
+    def until(self, is_so: Callable[[], bool], what: str) -> None:
+        """Return when that is so. what: it, after "the process ended before it …".
+
+        Raises StartFailed.
+        """
+        while not is_so():
+            self._wait(what)
 
     def ended(self) -> int:
         """Its exit code, once it has ended on its own."""

@@ -17,6 +17,14 @@ def cpu_seconds(pid: int) -> float:
     return sum(_ticks(one) for one in tree(pid)) / _TICKS_PER_SECOND
 
 
+def machine_seconds() -> float:
+    """CPU time of everything on the machine since it started, what the hypervisor took included."""
+    fields = (_PROC / "stat").read_text("ascii").splitlines()[0].split()[1:9]
+    user, nice, system, _, _, interrupts, soft_interrupts, stolen = map(int, fields)
+    busy = user + nice + system + interrupts + soft_interrupts + stolen
+    return busy / _TICKS_PER_SECOND
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory of a process and all its living descendants; shared pages count in each."""
     return sum(_resident_pages(one) for one in tree(pid)) * _PAGE_BYTES

@@ -53,6 +53,8 @@ class Service:
     """Of the others, where several processes are one service."""
     metrics_urls: tuple[str, ...] = ()
     """Of each process, where they are known."""
+    logs: tuple[Path, ...] = ()
+    """Of each process: JSON lines, while it runs."""
 
     def cpu_seconds(self) -> float:
         """User and system time of the process and what it started, so far."""
@@ -84,6 +86,7 @@ def start_inference(world: World, **settings: Setting) -> Iterator[Service]:
                 address=f"127.0.0.1:{port}",
                 target=f"unix:{unix_socket}",
                 seconds_to_serving=child.age_seconds,
+                logs=(child.log,),
             )
 
 
@@ -107,6 +110,7 @@ def start_inference_workers(world: World, **settings: Setting) -> Iterator[Servi
             seconds_to_serving=max(server.seconds_to_serving for server in servers),
             more_pids=tuple(server.pid for server in servers[1:]),
             metrics_urls=tuple(metrics_urls),
+            logs=tuple(log for server in servers for log in server.logs),
         )
 
 
@@ -138,6 +142,7 @@ def start_edge(
                 url=f"http://{address}",
                 api_key=API_KEY,
                 seconds_to_serving=child.age_seconds,
+                logs=(child.log,),
             )
 
 

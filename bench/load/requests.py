@@ -22,10 +22,16 @@ class Selfie:
     """The first match must be a photo of this person: its photo_id begins with `person` and "/"."""
 
 
-def form(selfie: bytes, top_k: int) -> list[bytes]:
-    """The body of a search, in pieces, as CONTENT_TYPE says."""
-    before = (
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n{top_k}\r\n'
+def form(selfie: bytes, top_k: int, collections: Sequence[str] = ()) -> list[bytes]:
+    """The body of a search, in pieces, as CONTENT_TYPE says.
+
+    collections: where to look; none: in the whole base.
+    """
+    fields = [("top_k", str(top_k)), *(("collection_id", name) for name in collections)]
+    before = "".join(
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields
+    ) + (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="selfie.jpg"'
         "\r\nContent-Type: image/jpeg\r\n\r\n"
     )

@@ -1,7 +1,7 @@
 """Searches at a constant rate, with Locust.
 
     python -m locust -f bench/locust/locustfile.py --headless --host http://127.0.0.1:8000 \\
-        --api-key KEY --selfies FOLDER --rate 100 --seconds 300
+        --api-key KEY --selfies FOLDER --rate 100 --seconds 300 [--top-k 10] [--collection NAME]
 
 Locust's users wait for their answers, so a rate is constant only as long as answers take less than
 a user's turn, and its latencies count from the sending. `python -m bench.load` counts from the
@@ -25,7 +25,6 @@ from bench.load.requests import CONTENT_TYPE, form
 
 _TURN_SECONDS = 2.0
 """Each user searches once in so long: an answer may take that long before the rate sinks."""
-_TOP_KS = (10, 50)
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]  # Locust's
@@ -35,6 +34,12 @@ def options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--selfies", type=Path, required=True, help="folder of .jpg")
     parser.add_argument("--rate", type=float, default=100.0, help="searches a second")
     parser.add_argument("--seconds", type=float, default=300.0, help="how long")
+    parser.add_argument(
+        "--top-k", type=int, action="append", help="several are taken in turns [10, 50]"
+    )
+    parser.add_argument(
+        "--collection", action="append", help="search in this one; several: in all [whole base]"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,18 @@ class Asked:
     selfies: Path
     rate: float
     seconds: float
+    top_k: list[int] | None
+    collection: list[str] | None
 
     @classmethod
     def of(cls, environment: Environment) -> Asked:
         """What this run was started with."""
         given = vars(environment.parsed_options)
         return cls(**{field.name: given[field.name] for field in fields(cls)})
+
+    @property
+    def top_ks(self) -> list[int]:
+        return self.top_k or [10, 50]
 
 
 class Searching(FastHttpUser):
@@ -85,12 +96,14 @@ class Searching(FastHttpUser):
         number = self._sent
         self._sent += 1
         selfie = self._selfies[number % len(self._selfies)]
-        top_k = _TOP_KS[number % len(_TOP_KS)]
+        top_ks = self._asked.top_ks
+        top_k = top_ks[number % len(top_ks)]
         mark = (os.getpid() * 10_000 + self._number) * 1_000_000 + number
+        body = form(copy_of(selfie, mark), top_k, self._asked.collection or ())
         self.client.request(
             "POST",
             "/search/",
-            data=b"".join(form(copy_of(selfie, mark), top_k)),  # type: ignore[arg-type]  # bytes do
+            data=b"".join(body),  # type: ignore[arg-type]  # bytes do
             headers={"Content-Type": CONTENT_TYPE, "X-Api-Key": self._asked.api_key},
             name=f"/search/ top_k={top_k}",
         )

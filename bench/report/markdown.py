@@ -20,7 +20,7 @@ def markdown(report: Report, plots: PlotFiles) -> str:
     sections = [
         f"# Benchmarks of {report.date}",
         _form(report.form),
-        _machine(report.machine),
+        machine_section(report.machine),
         "## Targets\n\n" + _figures(report.figures),
         *(_failure(failure) for failure in report.failures),
         *(_result(result, plots) for result in report.results),
@@ -40,13 +40,14 @@ def _form(form: Form) -> str:
     )
 
 
-def _machine(machine: Mapping[str, JSON]) -> str:
+def machine_section(machine: Mapping[str, JSON]) -> str:
+    """What `bench.kit.machine` says, under a heading."""
     rows: list[list[Cell]] = [
         [name.replace("_", " "), _fact(value)]
         for name, value in machine.items()
         if value not in (None, [], {})
     ]
-    return "## Machine\n\n" + _grid(["", ""], rows)
+    return "## Machine\n\n" + grid(["", ""], rows)
 
 
 def _fact(value: JSON) -> str:
@@ -68,7 +69,7 @@ def _figures(figures: Sequence[Figure]) -> str:
         ]
         for figure in figures
     ]
-    return _grid(["id", "figure", "value", "target", ""], rows)
+    return grid(["id", "figure", "value", "target", ""], rows)
 
 
 def _failure(failure: Failure) -> str:
@@ -95,10 +96,11 @@ def _command(result: Result) -> str:
 
 
 def _table(table: Table) -> str:
-    return f"**{table.title}**\n\n{_grid(table.columns, table.rows)}"
+    return f"**{table.title}**\n\n{grid(table.columns, table.rows)}"
 
 
-def _grid(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def grid(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A table."""
     lines = [columns, ["---"] * len(columns), *([_cell(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -88,3 +88,25 @@ def test_of_two_inference_servers_one_goes_under_full_load_and_no_search_fails(
     else:
         assert code == 0
         assert {line["status"] for line in goes.events("request")} == {"OK"}
+
+
+def test_of_two_inference_servers_one_hangs_under_full_load_and_no_search_fails(
+    tmp_path: Path, pack_dir: Path, inference: Running, selfie: bytes
+) -> None:
+    with (
+        start_inference(pack_dir) as hangs,
+        start("edge", stores_in_memory(tmp_path, f"{hangs.address},{inference.address}")) as edge,
+    ):
+        with client_of(edge) as client:
+            client.put_photo("him", selfie)
+        with SearchLoad(edge.url, selfie) as load:
+            load.wait_for(20)
+            hangs.wait_for_event("request")  # both take part
+            hangs.send(signal.SIGSTOP)
+            try:
+                load.wait_for(40)
+                edge.wait_for_event("inference_silent")
+                assert httpx2.get(f"{edge.url}/readyz").status_code == 200
+            finally:
+                hangs.send(signal.SIGCONT)
+    assert [outcome for outcome in load.outcomes() if outcome.status != 200] == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
+from bench.acceptance.locust_stats import read_stats
 from facesearch.inference.v1 import inference_pb2 as pb
 from tests.integration.processes import ROOT
 
@@ -36,6 +37,8 @@ async def test_locust_searches_at_a_constant_rate_and_never_twice_alike(tmp_path
     port = server.sockets[0].getsockname()[1]
     command = ["-m", "locust", "-f", "bench/locust/locustfile.py", "--headless", "--only-summary"]
     load = ["--host", f"http://127.0.0.1:{port}", "--api-key", "a-key", "--selfies", str(tmp_path)]
+    load += ["--top-k", "7", "--collection", "one", "--collection", "two"]
+    load += ["--json-file", str(tmp_path / "stats")]
     async with server:
         locust = await asyncio.create_subprocess_exec(
             sys.executable, *command, *load, "--rate", "15", "--seconds", "2", cwd=ROOT
@@ -45,7 +48,13 @@ async def test_locust_searches_at_a_constant_rate_and_never_twice_alike(tmp_path
     assert 20 <= len(bodies) <= 40
     assert all(b"X-Api-Key: a-key" in head for head in heads)
     assert len(set(bodies)) == len(bodies)
-    assert {body.split(b"\r\n")[3] for body in bodies} <= {b"10", b"50"}
+    fields = [body.split(b"\r\n")[3:12:4] for body in bodies]
+    assert fields == [[b"7", b"one", b"two"]] * len(bodies)
+    stats = read_stats(tmp_path / "stats.json")
+    # What was sent when the time was up is answered to nobody.
+    assert len(bodies) - 5 <= stats.requests <= len(bodies)
+    assert stats.failures == 0
+    assert stats.percentile_ms(99) >= stats.percentile_ms(50)
 
 
 async def test_selfies_for_other_generators_are_files_and_messages(

@@ -24,9 +24,9 @@ from edge.errors import (
     InvalidParameter,
     Overloaded,
 )
+from edge.inference_channel import CallPolicy, may_be_several
 from edge.inference_client import GrpcFaceAnalyzer
 from edge.inference_errors import InferenceFault
-from edge.inference_targets import CallPolicy
 from edge.use_cases.model import Counting, Embed, LookPolicy, SeenPhoto
 from facesearch.inference.v1 import inference_pb2 as pb
 from storage.records.model import Box
@@ -410,3 +410,107 @@ async def test_an_embedding_of_the_wrong_length_is_a_fault(
     inference.model = pb.Model(pack="scripted", version="1", space_id="s", dim=512)
     with pytest.raises(InferenceFault):
         await look(client)
+
+
+# A server that hangs: it takes calls and answers none
+
+HASTY = CallPolicy(retry_seconds=20.0, timeout_seconds=20.0, silent_seconds=0.1)
+
+
+async def hang(_context: Context) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_call_to_a_server_that_hangs_is_answered_by_the_other() -> None:
+    hanging, other = ScriptedInference("hanging", always=hang), ScriptedInference("other")
+    async with serving(hanging), serving(other):
+        client = GrpcFaceAnalyzer([hanging.target, other.target], policy=HASTY)
+        for _ in range(4):
+            assert (await look(client)).width == 640
+        assert hanging.asked
+        assert len(other.asked) == 4
+        await client.close()
+
+
+async def test_a_server_that_hangs_is_passed_over_while_others_answer() -> None:
+    hanging, other = ScriptedInference("hanging", always=hang), ScriptedInference("other")
+    policy = CallPolicy(timeout_seconds=20.0, silent_seconds=0.1, rest_seconds=60.0)
+    async with serving(hanging), serving(other):
+        client = GrpcFaceAnalyzer([hanging.target, other.target], policy=policy)
+        for _ in range(6):
+            await look(client)
+        assert len(hanging.asked) == 1
+        await client.close()
+
+
+async def test_slow_servers_do_not_get_all_their_work_twice() -> None:
+    one, two = ScriptedInference("one", always=hang), ScriptedInference("two", always=hang)
+    policy = CallPolicy(timeout_seconds=20.0, silent_seconds=0.05, most_made_twice=2)
+    async with serving(one), serving(two):
+        client = GrpcFaceAnalyzer([one.target, two.target], policy=policy)
+        calls = [asyncio.create_task(look(client)) for _ in range(6)]
+        async with asyncio.timeout(10):
+            while len(one.asked) + len(two.asked) < 8:  # noqa: ASYNC110  # in the server's tasks
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(3 * policy.silent_seconds)  # the others have been silent as long
+        assert len(one.asked) + len(two.asked) == 8
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await client.close()
+
+
+async def test_a_lone_server_is_asked_once_however_slow(inference: ScriptedInference) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(_: Context) -> None:
+        await go_on.wait()
+
+    inference.always = wait
+    client = GrpcFaceAnalyzer([inference.target], policy=HASTY)
+    call = asyncio.create_task(look(client))
+    await asyncio.sleep(3 * HASTY.silent_seconds)
+    go_on.set()
+    await call
+    assert inference.asked == ["Analyze"]
+    await client.close()
+
+
+async def test_one_that_answers_speaks_for_all_in_a_ping() -> None:
+    async def mute(_request: bytes, context: Context) -> bytes:
+        await hang(context)
+        return b""
+
+    server = grpc.aio.server()
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Check": grpc.unary_unary_rpc_method_handler(mute)
+    }
+    health = grpc.method_handlers_generic_handler("grpc.health.v1.Health", methods)
+    server.add_generic_rpc_handlers((health,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    other = ScriptedInference("other")
+    async with serving(other):
+        client = GrpcFaceAnalyzer([f"127.0.0.1:{port}", other.target], policy=PATIENT)
+        async with asyncio.timeout(PATIENT.timeout_seconds / 2):
+            await client.ping()
+        await client.close()
+    await server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_so"),
+    [
+        ("inference:50051", True),
+        ("dns:///inference.image-search.svc:50051", True),
+        ("dns://10.0.0.10/inference:50051", True),
+        ("10.0.0.7:50051", False),
+        ("[::1]:50051", False),
+        ("ipv4:10.0.0.7:50051", False),
+        ("dns:///10.0.0.7:50051", False),
+        ("localhost:50051", False),
+        ("unix:/run/inference.sock", False),
+    ],
+)
+def test_a_name_may_stand_for_several_servers(address: str, is_so: bool) -> None:
+    assert may_be_several(address) is is_so

@@ -11,10 +11,10 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from edge.certificates import PemFile
+from certificates.pem import PemFile
 from edge.errors import InferenceTlsFault, InferenceUnavailable, StartRefused
+from edge.inference_channel import CallPolicy
 from edge.inference_client import GrpcFaceAnalyzer
-from edge.inference_targets import CallPolicy
 from edge.inference_tls import ChannelFiles, InferenceTls, inference_tls
 from edge.serve import _why_away
 from edge.settings import load_settings

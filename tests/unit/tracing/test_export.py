@@ -15,7 +15,8 @@ from opentelemetry.trace import Tracer
 from structlog.testing import capture_logs
 
 from telemetry.export import close_provider, open_provider
-from telemetry.outbox import NOT_TAKEN, QUEUE_FULL, SAY_SECONDS, Outbox
+from telemetry.losses import NOT_TAKEN, QUEUE_FULL
+from telemetry.outbox import SAY_SECONDS, Outbox
 
 SECONDS = 30.0
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from certificates.pem import PemFile
 from edge.backend import Backend
 from edge.background import CHECK_JOB, background
-from edge.certificates import PemFile
 from edge.inference_tls import InferenceTls
 from edge.metrics import EdgeMetrics
 from edge.problems import kinds

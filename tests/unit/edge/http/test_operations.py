@@ -103,6 +103,17 @@ async def test_a_draining_edge_answers_but_is_not_ready(edge: Edge) -> None:
     assert (await edge.search("anna")).status_code == 200
 
 
+async def test_a_draining_edge_ends_every_connection_with_its_answer(edge: Edge) -> None:
+    assert "connection" not in (await edge.client.get("/livez")).headers
+    edge.backend.drain()
+    for answer in (
+        await edge.client.get("/livez"),
+        await edge.client.get("/no/such/path"),
+        await edge.search("ann"),
+    ):
+        assert answer.headers["connection"] == "close"
+
+
 async def test_an_edge_lives_before_its_stores_are_open() -> None:
     backend = Backend()
     backend.progress = "500 of 1000 faces are in memory"

@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-import edge.certificates
-import inference.certificates
-from inference.certificates import (
-    CertificateFault,
-    PemFile,
-    Side,
-    read_authorities,
-    read_identity,
-)
+from certificates.pem import CertificateFault, PemFile, Side
+from certificates.reading import read_authorities, read_identity
 from tests.certificates import CLIENT, DAY, SERVER, Authority, Issued, PrivateKey
 
 
@@ -41,11 +34,6 @@ def fault_of(certificate: Path, key: Path, side: Side = Side.SERVER) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-def test_edge_and_inference_read_them_alike() -> None:
-    ours, theirs = Path(edge.certificates.__file__), Path(inference.certificates.__file__)
-    assert ours.read_text("utf-8") == theirs.read_text("utf-8")
 
 
 @pytest.mark.parametrize("side", list(Side))

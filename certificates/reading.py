@@ -1,7 +1,6 @@
 """The PEM files of TLS, read and checked before anything uses them.
 
-gRPC says of a file that is no good only that it cannot listen, or that a handshake failed. The same
-in `edge` and in `inference`: the two packages share nothing, so that either runs alone.
+gRPC says of a file that is no good only that it cannot listen, or that a handshake failed.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ import base64
 import re
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
+
+from certificates.pem import Identity, PemFile, Side
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the module ssl has no name for: the dates are compared
@@ -28,54 +26,6 @@ _UNKNOWN_TO_GRPC = {
 }
 """Kinds of keys that OpenSSL takes and gRPC (BoringSSL) does not sign with; their OIDs in DER."""
 _MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"})
-
-
-class CertificateFault(Exception):
-    """A file that TLS cannot use. The message is one line that names the setting and the file."""
-
-
-class Side(StrEnum):
-    """Who shows a certificate."""
-
-    SERVER = "server"
-    CLIENT = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class PemFile:
-    """A file, and the setting that names it."""
-
-    setting: str
-    path: Path
-
-    def read(self) -> bytes:
-        """What is in it. Raises CertificateFault."""
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise self.fault(f"cannot be read ({error.strerror})") from error
-
-    def stamp(self) -> tuple[int, ...] | None:
-        """Another one when the file was written or exchanged; None: there is none."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-    def fault(self, what: str) -> CertificateFault:
-        """This file `what`, such as "has expired"."""
-        return CertificateFault(f"{self.setting}={self.path}: {what}")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A certificate with its chain, and its private key: both PEM."""
-
-    chain: bytes
-    key: bytes
-    expires: datetime
-    """Of the certificate itself, UTC."""
 
 
 def read_identity(certificate: PemFile, key: PemFile, side: Side) -> Identity:

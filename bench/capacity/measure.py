@@ -1,0 +1,165 @@
+"""Service times of the real processes, one request at a time and at half of what they can do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.capacity.model.work import Part
+from bench.capacity.one_machine import OneMachine, calibrated
+from bench.capacity.photo_log import PhotoLog
+from bench.capacity.profile import (
+    CLIENT_WAKES,
+    EDGE_WAKES,
+    LOOP_WAKES,
+    Background,
+    Profile,
+    Resident,
+    quantiles,
+)
+from bench.capacity.running import Running
+from bench.capacity.sharing import shared_speed
+from bench.capacity.sizes import Sizes
+from bench.capacity.thread_times import ThreadTimes
+from bench.kit import process_tree
+from bench.kit.machine import machine
+from bench.kit.result import Form
+from bench.kit.world import ROOT, World
+from bench.load.observed import OK
+from bench.load.runs import Run
+from bench.load.sizes import SIZES as LOAD_SIZES
+
+BUSY_SHARE = 0.5
+"""Of all cores: the rate at which CPU times are taken. Caches are warm, and little waits."""
+_CALIBRATION_SECONDS = 30.0
+_SHORTEST_BURST_SECONDS = 0.0005
+
+Say = Callable[[str], None]
+
+
+class NothingMeasured(Exception):
+    """Searches are not answered 200 while nothing waits, or logs tell nothing of their photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cpu:
+    """Seconds of CPU time."""
+
+    edge: float
+    loop: float
+    """Of inference besides photos."""
+    photos: float
+    client: float
+
+    @property
+    def total(self) -> float:
+        return self.edge + self.loop + self.photos + self.client
+
+
+def measured_profile(
+    form: Form, world: World, running: Running, sizes: Sizes, say: Say
+) -> tuple[Profile, Run]:
+    """What a search costs on this machine, and the run in which nothing waited.
+
+    Raises NothingMeasured, StartFailed, GeneratorFailed, OSError.
+    """
+    quiet_rate = LOAD_SIZES[form].quiet_rate
+    say("every selfie once, to warm up")
+    running.generator.run(quiet_rate, running.selfies / quiet_rate)
+    say("what processes take at rest")
+    background = _at_rest(running, sizes.idle_seconds)
+    say(f"one at a time: {quiet_rate:g}/s")
+    log = PhotoLog(running.inference.logs)
+    quiet = running.generator.run(quiet_rate, sizes.quiet_rounds * running.selfies / quiet_rate)
+    photos = log.photos()
+    if quiet.observed.share(OK) < 1.0 or not photos:
+        raise NothingMeasured(
+            f"answers by status: {quiet.observed.statuses()}; {len(photos)} photos in the logs"
+        )
+    cores = len(os.sched_getaffinity(0))
+    rate = BUSY_SHARE * cores * 1000 / sum(quiet.cpu_per_request().values())
+    say(f"at half of what it does: {rate:.0f}/s")
+    cpu = _cpu_of_a_request(running, background, rate, sizes.busy_seconds)
+    say("how much cores slow one another down")
+    profile = Profile(
+        pack=world.pack.name,
+        source="`python -m bench.capacity measure`",
+        machine=machine(world.checkout or ROOT),
+        cores=cores,
+        servers=1 + len(running.inference.more_pids),
+        photos=photos,
+        photo_seconds=cpu.photos,
+        client=Part(cpu.client, CLIENT_WAKES),
+        edge=Part(cpu.edge, EDGE_WAKES),
+        loop=Part(cpu.loop, LOOP_WAKES),
+        background=background,
+        pauses=0.0,
+        lateness=quantiles(quiet.observed.lateness().seconds),
+        shared_speed=_shared_speed(world, running.folder, sizes),
+        resident=Resident(
+            edge=running.edge.rss_bytes(),
+            inference=running.inference.rss_bytes() // (1 + len(running.inference.more_pids)),
+        ),
+    )
+    profile = calibrated(profile, rate, cpu.total)
+    return _with_pauses(profile, quiet), quiet
+
+
+def _with_pauses(profile: Profile, quiet: Run) -> Profile:
+    """With the time that is nobody's CPU: what the model lacks of the measured mean at rest."""
+    predicted = OneMachine(profile).run(quiet.plan.rate, _CALIBRATION_SECONDS)
+    lacks = quiet.observed.latencies().mean - predicted.observed.latencies().mean
+    return replace(profile, pauses=max(0.0, lacks))
+
+
+def _at_rest(running: Running, seconds: float) -> Background:
+    """What is used while nobody asks anything."""
+    servers = (running.inference.pid, *running.inference.more_pids)
+    edges = tuple(process_tree.tree(running.edge.pid))
+    machine_before = process_tree.machine_seconds()
+    edge_before, servers_before = ThreadTimes.of(edges), ThreadTimes.of(servers)
+    time.sleep(seconds)
+    edge = ThreadTimes.of(edges).since(edge_before)
+    inference = ThreadTimes.of(servers).since(servers_before)
+    everything = process_tree.machine_seconds() - machine_before
+    return Background(
+        edge=edge.total / seconds,
+        inference=inference.total / len(servers) / seconds,
+        others=max(0.0, everything - edge.total - inference.total) / seconds,
+        burst=max(edge.burst, inference.burst, _SHORTEST_BURST_SECONDS),
+    )
+
+
+def _cpu_of_a_request(
+    running: Running, background: Background, rate: float, seconds: float
+) -> _Cpu:
+    """Of one request at this rate, without what the processes take at rest."""
+    servers = (running.inference.pid, *running.inference.more_pids)
+    before, begun = ThreadTimes.of(servers), time.perf_counter()
+    run = running.generator.run(rate, seconds)
+    used, lasted = ThreadTimes.of(servers).since(before), time.perf_counter() - begun
+    count = run.observed.count
+    photos = used.of_photos()
+    loop = used.total - photos - background.inference * len(servers) * lasted
+    edge = run.cpu_seconds[running.edge.name] - background.edge * lasted
+    return _Cpu(
+        edge=edge / count,
+        loop=max(0.0, loop) / count,
+        photos=photos / count,
+        client=run.observed.generator_cpu_seconds / count,
+    )
+
+
+def _shared_speed(world: World, selfies: Path, sizes: Sizes) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        for number in range(sizes.sharing_photos):
+            selfie = selfies / f"{number}.jpg"
+            if selfie.is_file():
+                shutil.copy(selfie, folder)
+        return shared_speed(world, folder, sizes.sharing_rounds)

@@ -1,0 +1,1 @@
+"""The service as a discrete-event model: processes, cores, queues and limits, in simulated time."""

@@ -1,0 +1,69 @@
+# The inference server on an NVIDIA GPU. From the root of the repository:
+#   docker build -f deploy/docker/inference-gpu.Dockerfile -t ghcr.io/facesearch/facesearch-inference-gpu:0.1.0 .
+# docs/docker.md says how to run it. CUDA and cuDNN are Python packages of the requirements, as outside
+# of containers (docs/gpu.md); the driver is the host's, put in by the NVIDIA Container Toolkit.
+
+# By date and digest: a build of next year starts from the same files. docs/docker.md has how to renew it.
+FROM debian:bookworm-20261005-slim@sha256:7c7b2c966bc9ee8cedfeef67e0e279108992c77681fa595db4a9d65c06ccc587 AS base
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3 \
+ && apt-get clean \
+ && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log
+
+FROM base AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+# pip has a place of its own, so that what is copied from here has none.
+RUN python3 -m venv /pip \
+ && python3 -m venv --without-pip /opt/facesearch
+WORKDIR /source
+COPY requirements/build.txt requirements/inference-gpu.txt requirements/
+# Wheels only: nothing is compiled, here or anywhere.
+RUN /pip/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps \
+      --only-binary :all: -r requirements/build.txt \
+ && /pip/bin/pip --python /opt/facesearch/bin/python install --no-cache-dir \
+      --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+      -r requirements/inference-gpu.txt
+COPY . .
+RUN /pip/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation \
+      --no-index --wheel-dir /wheels ./proto . \
+ && /pip/bin/pip --python /opt/facesearch/bin/python install --no-cache-dir \
+      --disable-pip-version-check --no-deps --no-index /wheels/*.whl
+
+FROM base
+RUN groupadd --gid 10001 facesearch \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin \
+      facesearch
+COPY --from=build /opt/facesearch /opt/facesearch
+# The Unix socket is for HEALTHCHECK: it stays plain where the port speaks TLS.
+ENV PATH=/opt/facesearch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
+    PYTHONUNBUFFERED=1 \
+    XDG_CACHE_HOME=/tmp/cache \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    INFERENCE_DEVICE=cuda:0 \
+    INFERENCE_HOST=0.0.0.0 \
+    INFERENCE_METRICS_HOST=0.0.0.0 \
+    INFERENCE_UNIX_SOCKET=/tmp/inference.sock
+USER 10001:10001
+WORKDIR /tmp
+# gRPC, and what Prometheus asks.
+EXPOSE 50051 9464
+STOPSIGNAL SIGTERM
+# Every bucket runs at every look size first; with TensorRT that takes minutes.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=600s --retries=3 \
+  CMD ["python", "-m", "inference.health"]
+ENTRYPOINT ["python", "-m", "inference"]
+# Last: another commit changes nothing but this.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="facesearch inference on a GPU" \
+      org.opencontainers.image.description="Selfie in, photos out: faces and embeddings over gRPC, on an NVIDIA GPU" \
+      org.opencontainers.image.source="https://github.com/facesearch/facesearch" \
+      org.opencontainers.image.documentation="https://github.com/facesearch/facesearch/blob/main/docs/docker.md" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
