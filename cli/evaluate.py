@@ -40,7 +40,7 @@ def evaluate() -> None:
         "facesearch eval lfw --images ~/lfw --pairs pairs.txt --json > figures.json",
         "facesearch eval lfw --images ~/lfw --pairs pairs.txt --base 250000",
         "facesearch eval lfw --images lfw.zip --people heldout.txt --generate 3000 "
-        "--pack buffalo_s --pack buffalo_l",
+        "--pack starter --pack buffalo_l",
     )
 )
 def lfw(
@@ -112,7 +112,7 @@ def lfw(
     epilog=examples(
         "facesearch eval detection --photos ~/photos --expected photos.json",
         "facesearch eval detection --photos ~/photos --expected photos.json "
-        "--backgrounds empty.zip --pack buffalo_s --pack buffalo_l",
+        "--backgrounds empty.zip --pack starter --pack buffalo_l",
         "facesearch eval detection --photos ~/photos --expected photos.json --fail-above 4",
     )
 )

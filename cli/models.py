@@ -32,7 +32,7 @@ def list_models(models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command(
-    epilog=examples("facesearch models info buffalo_l", "facesearch models info auto --json")
+    epilog=examples("facesearch models info starter", "facesearch models info auto --json")
 )
 def info(name: Name = "auto", models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
     """Show all about a pack: files and digests, networks, embedding space, thresholds, licence."""

@@ -31,7 +31,7 @@ Pack = Annotated[
         "--pack",
         envvar="INFERENCE_PACK",
         help="Name of a pack or path of its folder; default: the best known one in --models-dir, "
-        "and without that the pack of this build, or else of ~/.insightface/models.",
+        "and without that the starter pack that comes with facesearch.",
     ),
 ]
 Url = Annotated[

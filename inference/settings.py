@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     pack: str = Field(
         default="auto",
         description="Name of a pack or path of its folder; auto: the best known one in models_dir, "
-        "and without models_dir the pack of this build, or else of ~/.insightface/models.",
+        "and without models_dir the starter pack that comes with facesearch.",
     )
     expect_dim: int | None = Field(
         default=None,

@@ -45,7 +45,9 @@ def arguments(name: str, description: str) -> argparse.ArgumentParser:
     """The options of every benchmark; a benchmark may add its own."""
     parser = argparse.ArgumentParser(f"python -m bench.{name}", description=description)
     parser.add_argument("--full", action="store_true", help="the long form, for the targets")
-    parser.add_argument("--pack", type=Path, help="folder of a pack [the test data's]")
+    parser.add_argument(
+        "--pack", type=Path, help="folder of a pack [the test data's, else the starter pack]"
+    )
     parser.add_argument("--photos", type=Path, help="folder of photos [the test data's]")
     parser.add_argument("--checkout", type=Path, help="source tree to start from [this one]")
     parser.add_argument("--output", type=Path, help=f"[bench/results/{name}-<form>.json]")
@@ -54,7 +56,7 @@ def arguments(name: str, description: str) -> argparse.ArgumentParser:
 
 def world_of(asked: argparse.Namespace) -> World:
     """The world that the arguments describe. Ends the process if it is not there."""
-    pack = asked.pack or os.environ.get("FACESEARCH_MODELS") or shared_data() / "models" / "mbf128"
+    pack = asked.pack or os.environ.get("FACESEARCH_MODELS") or _default_pack()
     world = World(
         pack=Path(pack).resolve(),
         photos=asked.photos.resolve() if asked.photos else None,
@@ -68,6 +70,11 @@ def world_of(asked: argparse.Namespace) -> World:
         if folder is not None and not folder.is_dir():
             sys.exit(f"{folder} is no folder: give another with {option}")
     return world
+
+
+def _default_pack() -> Path:
+    mbf128 = shared_data() / "models" / "mbf128"
+    return mbf128 if mbf128.is_dir() else ROOT / "inference" / "models" / "packs" / "starter"
 
 
 def main(name: str, description: str, measure: Measure) -> None:
