@@ -24,25 +24,22 @@ def main() -> None:
     parser.add_argument("speed", type=Path, help="JSON of training.evaluate.speed")
     parser.add_argument("groups", type=Path, help="JSON of training.evaluate.groups")
     parser.add_argument("--recall", type=Path, help="report of bench.recall for this pack")
-    parser.add_argument("--recogniser", type=Path, default=CHECKPOINTS / "recogniser")
-    parser.add_argument("--detector", type=Path, default=CHECKPOINTS / "detector")
-    parser.add_argument(
-        "--earlier",
-        type=Path,
-        nargs="*",
-        default=(),
-        help="trainings of the detector that it went on from, in their order",
-    )
+    for network in ("recogniser", "detector"):
+        parser.add_argument(
+            f"--{network}",
+            type=Path,
+            nargs="+",
+            default=[CHECKPOINTS / network],
+            metavar="FOLDER",
+            help="its training; of several parts each, the last one last",
+        )
     parser.add_argument(
         "--trained-on", required=True, help="the machine of the trainings: hours mean nothing alone"
     )
     parser.add_argument("--output", type=Path, required=True, help="Markdown file")
     asked = parser.parse_args()
     try:
-        runs = (
-            TrainingRun.read(asked.recogniser),
-            TrainingRun.read(asked.detector, asked.earlier),
-        )
+        runs = (TrainingRun.read(asked.recogniser), TrainingRun.read(asked.detector))
         measured = Measured.read(asked.figures, asked.speed, asked.groups, runs, asked.recall)
         text = card(measured, trained_on=asked.trained_on)
     except TrainingError as error:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
 from training.card import tables
 from training.card.measured import Measured
+from training.card.runs import TrainingRun
 from training.card.tables import percent, rare
 from training.errors import TrainingError
 
 TEMPLATE = Path(__file__).with_name("template.md")
 SMALL_CHILDREN, CHILDREN, ADULTS = "age 0–5", "age 6–12", "adults"
 PARTS = (
-    " It was trained in parts. Each began with the weights of the one before, and often showed "
-    "what those took for a face where there is none."
+    " It was trained in parts. Each began with the weights of one before, and often showed "
+    "what those took for a face where there is none. What is exported is the mean of the last "
+    "parts' weights, its scores moved so that 0.5 divides faces from the rest."
 )
 RECALL = (
     "Faces found of those that are there, by `bench.recall`: a box lies on the face, and its "
@@ -111,21 +114,23 @@ def _groups(measured: Measured) -> dict[str, str]:
 
 def _training(measured: Measured) -> dict[str, str]:
     face, box = measured.recogniser, measured.detector
-    parts = [*box.earlier, box]
-    is_from_scratch = face.setting("start").value is None
+    first = [*face.earlier, face][0]
+    is_from_scratch = first.setting("start").value is None
     return {
         "start": "noise" if is_from_scratch else "the smaller student-0, trained in the same way",
-        "recogniser_samples": f"{face.samples / 1e6:.2f} million",
-        "recogniser_steps": f"{face.steps:,}",
-        "recogniser_hours": f"{face.hours:.1f}",
-        "recogniser_seed": str(face.setting("seed").whole()),
-        "recogniser_rate": f"{face.setting('rate').number():g}",
         "similarity_weight": f"{face.setting('weights', 'similarity').number():g}",
         "margin_weight": f"{face.setting('weights', 'margin').number():g}",
-        "detector_samples": " + ".join(f"{part.samples / 1e6:.2f} million" for part in parts),
-        "detector_steps": " + ".join(f"{part.steps:,}" for part in parts),
-        "detector_hours": " + ".join(f"{part.hours:.1f}" for part in parts),
-        "detector_seed": str(box.setting("seed").whole()),
-        "detector_rate": ", ".join(f"{part.setting('rate').number():g}" for part in parts),
         "detector_parts": PARTS if box.earlier else "",
+        **_parts("recogniser", [*face.earlier, face]),
+        **_parts("detector", [*box.earlier, box]),
+    }
+
+
+def _parts(network: str, parts: Sequence[TrainingRun]) -> dict[str, str]:
+    return {
+        f"{network}_samples": " + ".join(f"{part.samples / 1e6:.2f} million" for part in parts),
+        f"{network}_steps": " + ".join(f"{part.steps:,}" for part in parts),
+        f"{network}_hours": " + ".join(f"{part.hours:.1f}" for part in parts),
+        f"{network}_seed": ", ".join(f"{part.setting('seed').whole()}" for part in parts),
+        f"{network}_rate": ", ".join(f"{part.setting('rate').number():g}" for part in parts),
     }

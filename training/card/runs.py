@@ -19,14 +19,15 @@ class TrainingRun:
     history: Sequence[Figure]
     """Its reports, oldest first."""
     earlier: Sequence[TrainingRun] = ()
-    """Those that it went on from, each with the weights of the one before."""
+    """The parts before it, each begun with the weights of one before."""
 
     @classmethod
-    def read(cls, folder: Path, earlier: Sequence[Path] = ()) -> TrainingRun:
-        """A run by its folder. Raises TrainingError: there is none, or it is not at its end.
+    def read(cls, parts: Sequence[Path]) -> TrainingRun:
+        """A run by its folder, the last of `parts`; the others are earlier, wherever they stopped.
 
-        earlier: folders of those that it went on from, wherever they were stopped.
+        Raises TrainingError: there is none, or it is not at its end.
         """
+        *earlier, folder = parts
         state = Figure.read(folder / "state.json")
         run = cls(state, _rows(folder / "history.jsonl"), [_part(one) for one in earlier])
         if run.steps != state.at("steps").whole():

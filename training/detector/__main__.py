@@ -8,7 +8,7 @@ for a face on photos without.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -56,7 +56,7 @@ def main() -> None:
     misses: Sequence[NearMiss] = ()
     cuts: list[Patch] = []
     if asked.start is not None:
-        network.load_state_dict(_weights(asked.start))
+        network.load_state_dict(checkpoint.averaged(asked.start))
         see = partial(detect, network.eval())
         misses = near_misses(see, backgrounds)
         for one in sets:
@@ -112,15 +112,6 @@ def _some_to_train_on(one: PreparedSet) -> Sequence[int]:
     """Images of a set that are not held out: SEARCHED_IMAGES, evenly."""
     free = np.flatnonzero(~one.held_out)
     return [int(image) for image in free[:: max(1, len(free) // SEARCHED_IMAGES)]]
-
-
-def _weights(file: Path) -> Mapping[str, torch.Tensor]:
-    """The averaged weights of a checkpoint."""
-    state = checkpoint.load(file)
-    average = None if state is None else state.get("average")
-    if not isinstance(average, dict):
-        raise TrainingError(f"{file} holds no averaged weights")
-    return average
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from training.data.store import open_all
 from training.detector.network import Detector
-from training.errors import TrainingError
 from training.evaluate.verification import RATES, held_out_faces, verify
 from training.export.graphs import detector_model, recogniser_model
 from training.export.pack import PackText, Threshold, write_pack
 from training.loop import checkpoint
+from training.loop.average import mean_weights
 from training.paths import CHECKPOINTS, PREPARED
 from training.recogniser.network import EMBEDDING, Recogniser, embed
 
@@ -28,10 +28,18 @@ def main() -> None:
     parser.add_argument("--version", default="1.0.0")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     parser.add_argument("--prepared", type=Path, default=PREPARED)
+    parser.add_argument(
+        "--detectors",
+        nargs="+",
+        default=["detector"],
+        metavar="NAME",
+        help="folders below the checkpoints; of several, the mean of their weights",
+    )
     asked = parser.parse_args()
     recogniser, detector = Recogniser(), Detector()
-    recogniser.load_state_dict(_average(asked.checkpoints / "recogniser" / "last.pt"))
-    detector.load_state_dict(_average(asked.checkpoints / "detector" / "last.pt"))
+    recogniser.load_state_dict(checkpoint.averaged(asked.checkpoints / "recogniser" / "last.pt"))
+    parts = [checkpoint.averaged(asked.checkpoints / one / "last.pt") for one in asked.detectors]
+    detector.load_state_dict(mean_weights(parts))
     faces = held_out_faces(open_all(asked.prepared))
     crops = torch.from_numpy(np.ascontiguousarray(faces.crops))
     figures = verify(embed(recogniser, crops).numpy(), faces.people)
@@ -48,16 +56,6 @@ def main() -> None:
     write_pack(asked.folder, detector_model(detector), recogniser_model(recogniser), text)
     size = sum(file.stat().st_size for file in asked.folder.iterdir()) / 1e6
     Console().print(f"{asked.folder}: {size:.2f} MB, accuracy {figures.accuracy:.4f}")
-
-
-def _average(file: Path) -> dict[str, torch.Tensor]:
-    state = checkpoint.load(file)
-    if state is None:
-        raise TrainingError(f"there is no {file}; train first")
-    average = state["average"]
-    if not isinstance(average, dict):
-        raise TrainingError(f"{file} holds no averaged weights")
-    return average
 
 
 if __name__ == "__main__":

@@ -37,6 +37,20 @@ def load(file: Path) -> State | None:
     return state
 
 
+def averaged(file: Path) -> Mapping[str, torch.Tensor]:
+    """The averaged weights of a checkpoint, which are the ones to use.
+
+    Raises TrainingError if there are none.
+    """
+    state = load(file)
+    if state is None:
+        raise TrainingError(f"there is no {file}; train first")
+    average = state.get("average")
+    if not isinstance(average, dict):
+        raise TrainingError(f"{file} holds no averaged weights")
+    return average
+
+
 def write_json(values: Mapping[str, object], file: Path) -> None:
     """Write a small JSON file at once, for whoever looks into the folder."""
     draft = file.with_suffix(".draft")

@@ -1,6 +1,7 @@
 """``python -m training.recogniser``: train the recogniser, or go on where it was stopped.
 
-SIGTERM or SIGINT keeps a checkpoint and ends with 0; the same command goes on from there.
+SIGTERM or SIGINT keeps a checkpoint and ends with 0; the same command goes on from there. With
+``--start`` it begins with the weights of another training, or with student-0's, made larger.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import torch
 from inference.models.pack import sha256_of
 from training.data.store import open_all
 from training.evaluate.verification import held_out_faces
+from training.loop import checkpoint
+from training.loop.checkpoint import State
 from training.loop.run import Plan, run
 from training.loop.schedule import Schedule
 from training.loop.stop import Stop
@@ -38,10 +41,8 @@ def main() -> None:
     sets = open_all(asked.prepared, asked.sets)
     teacher = Teacher(asked.teacher or asked.shared / "models" / "mbf128")
     folder = asked.checkpoints / asked.name
-    if asked.start is None:
-        network = Recogniser(depths)
-    else:
-        network = grown_from_first(torch.load(asked.start, weights_only=True), depths)
+    start = None if asked.start is None else checkpoint.load(asked.start)
+    network = Recogniser(depths) if start is None else _begun(start, depths)
     task = RecogniserTask(
         network,
         TrainingFaces(sets, mixture),
@@ -52,8 +53,11 @@ def main() -> None:
         seed=asked.seed,
         weights=weights,
     )
-    if asked.start is not None and not (folder / "last.pt").exists():
-        task.begin_from_network()
+    if start is not None and not (folder / "last.pt").exists():
+        if "learned" in start:
+            task.begin_from(start)
+        else:
+            task.begin_from_network()
     settings = {
         "seed": asked.seed,
         "samples": asked.samples,
@@ -69,6 +73,13 @@ def main() -> None:
     run(task, folder, Plan(steps, evaluate_every=asked.evaluate_every), stop, settings)
 
 
+def _begun(start: State, depths: Depths) -> Recogniser:
+    """The network of student-0, grown; or that of a training of this command."""
+    if "learned" in start:
+        return Recogniser(depths)
+    return grown_from_first(start, depths)  # type: ignore[arg-type]  # its weights, by name
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.recogniser", description=__doc__)
     parser.add_argument("--samples", type=int, default=2_700_000, help="views seen in all")
@@ -77,7 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--name", default="recogniser", help="folder below the checkpoints")
-    parser.add_argument("--start", type=Path, help="weights of student-0 to grow from")
+    parser.add_argument("--start", type=Path, help="student.pt of student-0, or a last.pt")
     parser.add_argument("--sets", nargs="*", help="prepared sets (default: all there are)")
     parser.add_argument("--evaluate-every", type=int, default=1000, help="steps")
     parser.add_argument("--shared", type=Path, default=SHARED)

@@ -95,6 +95,12 @@ class RecogniserTask:
                     0
                 )
 
+    def begin_from(self, state: State) -> None:
+        """Begin with what another training of the same people learned: its averaged weights."""
+        self._learned.load_state_dict(state["learned"])  # type: ignore[arg-type]  # as state() made it
+        self.network.load_state_dict(state["average"])
+        self.average.network.load_state_dict(state["average"])
+
     def step(self, number: int) -> Mapping[str, float]:
         seen, damaged, people, identities = self._views(np.random.default_rng((self._seed, number)))
         target = torch.from_numpy(self._teacher.embed(seen))

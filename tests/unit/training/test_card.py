@@ -124,9 +124,15 @@ class Documents:
         (self._folder / "state.json").write_text(json.dumps(self.state))
         lines = [json.dumps(row) for row in self.history]
         (self._folder / "history.jsonl").write_text("\n".join(lines))
-        return TrainingRun.read(self._folder)
+        return TrainingRun.read([self._folder])
 
-    def card(self, *, template: str | None = None, recall: Json | None = None) -> str:
+    def card(
+        self,
+        *,
+        template: str | None = None,
+        recall: Json | None = None,
+        runs: TrainingRun | None = None,
+    ) -> str:
         files = [self._folder / f"{name}.json" for name in ("figures", "speed", "groups")]
         for file, told in zip(files, (self.figures, self.speed, self.groups), strict=True):
             file.write_text(json.dumps(told))
@@ -134,7 +140,7 @@ class Documents:
         if recall is not None:
             report = self._folder / "recall.json"
             report.write_text(json.dumps(recall))
-        run = self.run()
+        run = runs or self.run()
         measured = Measured.read(files[0], files[1], files[2], (run, run), report)
         return card(measured, trained_on="one core", template=template)
 
@@ -164,6 +170,18 @@ def test_limits_carry_the_measured_rates(documents: Documents) -> None:
     assert "taken for one person in 12 % of pairs" in text
     assert "adults in 0.1 %" in text
     assert "807 people of Labeled Faces in the Wild were held out" in text
+
+
+def test_a_training_of_several_parts_tells_of_each(documents: Documents, tmp_path: Path) -> None:
+    whole = documents.run()
+    (tmp_path / "first").mkdir()
+    earlier = dict(documents.state, step=100, samples=12_800)
+    (tmp_path / "first" / "state.json").write_text(json.dumps(earlier))
+    (tmp_path / "first" / "history.jsonl").write_text(json.dumps(documents.history[0]))
+    parts = TrainingRun.read([tmp_path / "first", tmp_path])
+    assert [part.steps for part in parts.earlier] == [100]  # wherever it was stopped
+    assert parts.steps == whole.steps
+    assert "| 100 + 200 | 100 + 200 |" in documents.card(runs=parts)
 
 
 def test_paths_of_the_machine_that_measured_do_not_get_into_the_card(documents: Documents) -> None:

@@ -13,7 +13,13 @@ from inference.models.graphs import DetectorGraph, RecogniserGraph, RowOrder, re
 from inference.pipeline.detect import Detector as ServedDetector  # noqa: E402
 from inference.sessions.onnx import OnnxOptions, OnnxSessions  # noqa: E402
 from training.detector.network import Detector, Widths  # noqa: E402
-from training.export.graphs import detector_model, recogniser_model  # noqa: E402
+from training.export.graphs import (  # noqa: E402
+    CLEAR_AT,
+    FAINT_SLOPE,
+    detector_model,
+    recogniser_model,
+)
+from training.loop.average import mean_weights  # noqa: E402
 from training.recogniser.network import (  # noqa: E402
     Depths,
     Recogniser,
@@ -30,6 +36,9 @@ def detector() -> Detector:
     network.eval()
     with torch.no_grad():
         network.scales.copy_(torch.tensor([1.5, 2.5, 3.5]))
+        for head in network.heads:  # scores on both sides of where they bend
+            head.outputs[0].weight *= 1000
+            head.outputs[0].bias.fill_(CLEAR_AT)
     return network
 
 
@@ -47,10 +56,25 @@ def test_the_exported_detector_gives_what_the_network_gives(
     outputs = session.run({graph.input_name: images})
     with torch.no_grad():
         rows = detector(torch.from_numpy(images))
-    expected = (rows.logits.sigmoid().unsqueeze(-1), rows.distances, rows.offsets)
+    above = rows.logits - CLEAR_AT
+    scores = torch.where(above > 0, above, FAINT_SLOPE * above).sigmoid()
+    assert 0 < (above > 0).float().mean() < 1
+    expected = (scores.unsqueeze(-1), rows.distances, rows.offsets)
     for kind, whole in enumerate(expected):
         found = np.concatenate(outputs[3 * kind : 3 * kind + 3], axis=1)
         np.testing.assert_allclose(found, whole.numpy(), atol=1e-4)
+
+
+def test_the_mean_of_networks_is_the_mean_of_each_of_their_weights() -> None:
+    one, other = Detector(SMALL).state_dict(), Detector(SMALL).state_dict()
+    mean = mean_weights([one, other])
+    assert mean.keys() == one.keys()
+    for name, weights in mean.items():
+        if weights.is_floating_point():
+            torch.testing.assert_close(weights, (one[name] + other[name]) / 2)
+        else:
+            assert torch.equal(weights, other[name])
+    Detector(SMALL).load_state_dict(mean)
 
 
 def test_the_server_takes_batches_of_the_exported_detector(
