@@ -19,9 +19,9 @@ from training.recogniser.network import EMBEDDING, Recogniser
 
 OPSET = 17
 CLEAR_AT = 0.33
-"""Log-odds that the network gives where the pack says 0.5. With it two of 2,082 LFW images of people
-held out show another main face than the teacher's; at 0 some forty show a larger one that is
-none."""
+"""Log-odds that the network gives where the pack says 0.5. With it two of 2,082 LFW images of
+people held out show another main face than the teacher's; at 0 some forty show a larger one that
+is none."""
 FAINT_SLOPE = 0.55
 """Of log-odds below that. Where the pack says 0.3 the network says 0.24: what faces lying down show
 at least, and what the server takes for a reason to turn a photo (`LookPolicy.hint_score`)."""
