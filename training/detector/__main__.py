@@ -28,6 +28,7 @@ from training.detector.task import SHAPES, SHARES, DetectorTask, detect
 from training.errors import TrainingError
 from training.evaluate.detection import held_out_images, split_backgrounds
 from training.loop import checkpoint
+from training.loop.average import mean_weights
 from training.loop.run import Plan, run
 from training.loop.schedule import Schedule
 from training.loop.stop import Stop
@@ -56,7 +57,8 @@ def main() -> None:
     misses: Sequence[NearMiss] = ()
     cuts: list[Patch] = []
     if asked.start is not None:
-        network.load_state_dict(checkpoint.averaged(asked.start))
+        network.take(mean_weights([checkpoint.averaged(one) for one in asked.start]))
+    if asked.start is not None and not asked.landmarks_alone:
         see = partial(detect, network.eval())
         misses = near_misses(see, backgrounds)
         for one in sets:
@@ -73,12 +75,14 @@ def main() -> None:
         schedule,
         seed=asked.seed,
         negatives=asked.negatives,
+        landmarks_alone=asked.landmarks_alone,
     )
     settings = {
         "seed": asked.seed,
         "steps": asked.steps,
         "rate": asked.rate,
         "negatives": asked.negatives,
+        "landmarks_alone": asked.landmarks_alone,
         "widths": {**asdict(widths), "blocks": list(widths.blocks)},
         "shapes": [list(shape) for shape in SHAPES],
         "shares": list(SHARES),
@@ -91,7 +95,7 @@ def main() -> None:
         },
         "sets": [one.about["source"] for one in sets],
         "backgrounds": [one.about["source"] for one in without],
-        "start": None if asked.start is None else sha256_of(asked.start),
+        "start": None if asked.start is None else [sha256_of(one) for one in asked.start],
     }
     plan = Plan(asked.steps, until=asked.until, evaluate_every=asked.evaluate_every)
     run(task, asked.checkpoints / asked.name, plan, stop, settings)
@@ -118,7 +122,17 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.detector", description=__doc__)
     parser.add_argument("--steps", type=int, default=60_000, help="in all, over all runs")
     parser.add_argument("--until", type=int, help="stop at this step, for another --start")
-    parser.add_argument("--start", type=Path, help="last.pt of a training to begin from")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        nargs="+",
+        help="last.pt of a training to begin from; of several, the mean of their weights",
+    )
+    parser.add_argument(
+        "--landmarks-alone",
+        action="store_true",
+        help="train the landmarks only; scores and boxes stay as they are",
+    )
     parser.add_argument("--minutes", type=float, help="end this run after so long")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument(

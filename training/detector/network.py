@@ -6,6 +6,7 @@ distances to the edges of the box and the offsets of five landmarks, both in uni
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.models.graphs import ANCHORS_PER_CELL, STRIDES
+from training.errors import TrainingError
 
 NUMBERS = (1, 4, 10)
 """Of an anchor: score, distances, landmark offsets."""
@@ -32,6 +34,8 @@ class Widths:
     neck: int = 32
     blocks: tuple[int, int, int, int] = (1, 2, 3, 2)
     """Residual blocks at strides 4, 8, 16 and 32."""
+    landmark_blocks: int = 2
+    """… and before the landmarks of each stride."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,14 @@ class Residual(nn.Module):
 
 
 class Head(nn.Module):
-    """Scores, distances and offsets of one stride, from one 3×3 convolution."""
+    """Scores, distances and offsets of one stride: from one 3×3 convolution, and for the offsets
+    from residual blocks behind it, which begin as nothing.
+    """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, landmark_blocks: int = 0) -> None:
         super().__init__()
         self.shared = activated(channels, channels)
+        self.landmarks = nn.Sequential(*(Residual(channels) for _ in range(landmark_blocks)))
         self.outputs = nn.ModuleList(
             nn.Conv2d(channels, ANCHORS_PER_CELL * numbers, 1) for numbers in NUMBERS
         )
@@ -87,7 +94,12 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """(n, c, h, w) → three of (n, anchors·numbers, h, w)."""
         x = self.shared(x)
-        return [output(x) for output in self.outputs]
+        score, box, points = self.outputs
+        return [score(x), box(x), points(self.landmarks(x))]
+
+    def of_landmarks(self) -> list[nn.Module]:
+        """What nothing but the offsets depends on."""
+        return [self.landmarks, self.outputs[2]]
 
 
 class Detector(nn.Module):
@@ -108,7 +120,7 @@ class Detector(nn.Module):
         )
         self.lateral = nn.ModuleList(nn.Conv2d(c, w.neck, 1) for c in stages[1:])
         self.smooth = nn.ModuleList(activated(w.neck, w.neck) for _ in STRIDES)
-        self.heads = nn.ModuleList(Head(w.neck) for _ in STRIDES)
+        self.heads = nn.ModuleList(Head(w.neck, w.landmark_blocks) for _ in STRIDES)
         # Distances grow with the face, which strides differ in: one factor each, as in SCRFD. Made
         # positive by softplus: a ReLU has no gradient where a box is inside out at first.
         self.scales = nn.Parameter(torch.full((len(STRIDES),), 2.0))
@@ -129,6 +141,15 @@ class Detector(nn.Module):
             head(smooth(level))
             for head, smooth, level in zip(self.heads, self.smooth, levels, strict=True)
         ]
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Take weights of a network like this one, or of one without blocks before its landmarks.
+
+        Those blocks, where they are new, change nothing at first.
+        """
+        missing = self.load_state_dict(weights, strict=False)
+        if missing.unexpected_keys or any(".landmarks." not in key for key in missing.missing_keys):
+            raise TrainingError("these weights are of another network")
 
     def forward(self, images: Tensor) -> Rows:
         """The rows of all strides."""

@@ -39,7 +39,7 @@ def main() -> None:
     recogniser, detector = Recogniser(), Detector()
     recogniser.load_state_dict(checkpoint.averaged(asked.checkpoints / "recogniser" / "last.pt"))
     parts = [checkpoint.averaged(asked.checkpoints / one / "last.pt") for one in asked.detectors]
-    detector.load_state_dict(mean_weights(parts))
+    detector.take(mean_weights(parts))
     faces = held_out_faces(open_all(asked.prepared))
     crops = torch.from_numpy(np.ascontiguousarray(faces.crops))
     figures = verify(embed(recogniser, crops).numpy(), faces.people)

@@ -1,5 +1,6 @@
 """The networks, and what is exported of them, as the server reads it."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,11 @@ import onnx  # noqa: E402
 from inference.models.graphs import DetectorGraph, RecogniserGraph, RowOrder, read_graph  # noqa: E402
 from inference.pipeline.detect import Detector as ServedDetector  # noqa: E402
 from inference.sessions.onnx import OnnxOptions, OnnxSessions  # noqa: E402
+from training.data.store import PreparedSet  # noqa: E402
 from training.detector.network import Detector, Widths  # noqa: E402
+from training.detector.scenes import Scenes  # noqa: E402
+from training.detector.task import DetectorTask  # noqa: E402
+from training.errors import TrainingError  # noqa: E402
 from training.export.graphs import (  # noqa: E402
     CLEAR_AT,
     FAINT_SLOPE,
@@ -20,6 +25,7 @@ from training.export.graphs import (  # noqa: E402
     recogniser_model,
 )
 from training.loop.average import mean_weights  # noqa: E402
+from training.loop.schedule import Schedule  # noqa: E402
 from training.recogniser.network import (  # noqa: E402
     Depths,
     Recogniser,
@@ -63,6 +69,43 @@ def test_the_exported_detector_gives_what_the_network_gives(
     for kind, whole in enumerate(expected):
         found = np.concatenate(outputs[3 * kind : 3 * kind + 3], axis=1)
         np.testing.assert_allclose(found, whole.numpy(), atol=1e-4)
+
+
+def test_blocks_for_landmarks_that_are_new_change_nothing(detector: Detector) -> None:
+    without = Detector(dataclasses.replace(SMALL, landmark_blocks=0)).eval()
+    within = Detector(SMALL).eval()
+    within.take(without.state_dict())
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(within(images).offsets, without(images).offsets)
+        within.take(detector.state_dict())
+        torch.testing.assert_close(within(images).offsets, detector(images).offsets)
+    other = Detector(dataclasses.replace(SMALL, neck=4))
+    with pytest.raises((RuntimeError, TrainingError)):
+        within.take(other.state_dict())
+    with pytest.raises(TrainingError, match="another network"):
+        within.take({})
+
+
+def test_landmarks_are_trained_alone(one_face: PreparedSet) -> None:
+    network = Detector(SMALL)
+    grounds = [np.full((80, 80, 3), 90, np.uint8)]
+    task = DetectorTask(
+        network,
+        Scenes([one_face], grounds),
+        [],
+        grounds,
+        Schedule(steps=2, peak=0.01, warmup=1),
+        seed=1,
+        negatives=1.0,
+        landmarks_alone=True,
+    )
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    task.step(0)
+    after = network.state_dict()
+    changed = {name for name, value in after.items() if not value.equal(before[name])}
+    assert changed
+    assert all(".landmarks." in name or ".outputs.2." in name for name in changed)
 
 
 def test_the_mean_of_networks_is_the_mean_of_each_of_their_weights() -> None:
