@@ -33,7 +33,8 @@ def configure_logging(level: Level, log_format: Literal["json", "console"]) -> N
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        # A line is one write, so those of several processes on one pipe never mix.
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(

@@ -88,9 +88,10 @@ async def test_workers_share_a_port_replace_one_that_is_killed_and_drain_togethe
         assert f"facesearch_edge_{series} {searches:.1f}" in figures
 
         os.kill(worker_pids(edge)[0], signal.SIGKILL)
-        while len(worker_pids(edge)) < 3:
-            # Also while the new one opens its stores: it takes no connection before it serves.
-            assert (await search(edge)).status_code == 200
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while len(worker_pids(edge)) < 3:
+                # Also while the new one opens its stores: it takes no connection before it serves.
+                assert (await search(edge)).status_code == 200
 
         # SIGTERM while each has requests in flight.
         go_on, begun = asyncio.Event(), len(inference.asked)
