@@ -26,12 +26,16 @@ export FACESEARCH_MODELS := $(PACK)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+# An environment works in the folder it was made in: after a move it is made anew.
+ifneq ($(shell cat $(STAMPS)/python 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMPS)/python
+endif
 $(STAMPS)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "facesearch needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
+	@$(PYTHON) -m venv --clear $(VENV) \
 	  || { echo "Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@mkdir -p $(STAMPS) && touch $@
+	@mkdir -p $(STAMPS) && echo "$(CURDIR)" > $@
 
 # Everything is pinned, so pip need not resolve: --no-deps also keeps the other opencv build out.
 $(STAMPS)/setup: requirements/setup.txt pyproject.toml proto/pyproject.toml $(STAMPS)/python
