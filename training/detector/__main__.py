@@ -21,6 +21,7 @@ from rich.console import Console
 from inference.models.pack import sha256_of
 from inference.pipeline.faces import Pixels
 from training.data.store import PreparedSet, open_all
+from training.detector.losses import LANDMARK_WEIGHT
 from training.detector.near_misses import NearMiss, Patch, near_misses, patches
 from training.detector.network import Detector, Widths
 from training.detector.scenes import COVERED, FACES, MIN_SIDE, NEAR_MISSES, PATCHED, Scenes
@@ -75,6 +76,7 @@ def main() -> None:
         schedule,
         seed=asked.seed,
         negatives=asked.negatives,
+        landmark_weight=asked.landmark_weight,
         landmarks_alone=asked.landmarks_alone,
     )
     settings = {
@@ -82,6 +84,7 @@ def main() -> None:
         "steps": asked.steps,
         "rate": asked.rate,
         "negatives": asked.negatives,
+        "landmark_weight": asked.landmark_weight,
         "landmarks_alone": asked.landmarks_alone,
         "widths": {**asdict(widths), "blocks": list(widths.blocks)},
         "shapes": [list(shape) for shape in SHAPES],
@@ -127,6 +130,9 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         nargs="+",
         help="last.pt of a training to begin from; of several, the mean of their weights",
+    )
+    parser.add_argument(
+        "--landmark-weight", type=float, default=LANDMARK_WEIGHT, help="of landmarks in the loss"
     )
     parser.add_argument(
         "--landmarks-alone",

@@ -39,9 +39,9 @@ class Losses:
     box: Tensor
     landmarks: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        return self.score + BOX_WEIGHT * self.box + LANDMARK_WEIGHT * self.landmarks
+    def total(self, landmark_weight: float = LANDMARK_WEIGHT) -> Tensor:
+        """What is made small."""
+        return self.score + BOX_WEIGHT * self.box + landmark_weight * self.landmarks
 
 
 def losses(rows: Rows, where: Grid, labels: Sequence[Labels], *, negatives: float = 1.0) -> Losses:

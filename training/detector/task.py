@@ -13,7 +13,7 @@ from inference.pipeline.boxes import suppress
 from inference.pipeline.detect import MAX_IOU
 from inference.pipeline.faces import Detections, Pixels
 from inference.pipeline.letterbox import DetectorInput
-from training.detector.losses import Labels, losses
+from training.detector.losses import LANDMARK_WEIGHT, Labels, losses
 from training.detector.network import Detector, to_input
 from training.detector.scenes import Scene, Scenes
 from training.detector.targets import grid
@@ -42,11 +42,13 @@ class DetectorTask:
         *,
         seed: int,
         negatives: float,
+        landmark_weight: float = LANDMARK_WEIGHT,
         landmarks_alone: bool = False,
     ) -> None:
         """A task.
 
-        negatives: weight of anchors that show no face in the loss. landmarks_alone: train nothing
+        negatives: weight of anchors that show no face in the loss. landmark_weight: in the sum of
+        the losses. landmarks_alone: train nothing
         but what the landmarks come from, so that scores and boxes stay to the last bit.
         """
         self.samples_a_step = round(sum(n * p for (_, n), p in zip(SHAPES, SHARES, strict=True)))
@@ -64,6 +66,7 @@ class DetectorTask:
             else [network]
         )
         self._landmarks_alone = landmarks_alone
+        self._landmark_weight = landmark_weight
         network.requires_grad_(not landmarks_alone)
         for part in self._trained:
             part.requires_grad_()
@@ -91,7 +94,7 @@ class DetectorTask:
             rows = self.network(pixels)
         found = losses(rows, grid(size), labels, negatives=self._negatives)
         self._optimiser.zero_grad(set_to_none=True)
-        total = found.landmarks if self._landmarks_alone else found.total
+        total = found.landmarks if self._landmarks_alone else found.total(self._landmark_weight)
         total.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self._optimiser.step()
