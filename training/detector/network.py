@@ -7,7 +7,8 @@ distances to the edges of the box and the offsets of five landmarks, both in uni
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -141,6 +142,14 @@ class Detector(nn.Module):
             head(smooth(level))
             for head, smooth, level in zip(self.heads, self.smooth, levels, strict=True)
         ]
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor], widths: Widths = Widths()) -> Self:  # frozen
+        """The network that weights are of: with blocks before its landmarks, if they have some."""
+        has_blocks = any(".landmarks." in name for name in weights)
+        network = cls(widths if has_blocks else replace(widths, landmark_blocks=0))
+        network.take(weights)
+        return network
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Take weights of a network like this one, or of one without blocks before its landmarks.

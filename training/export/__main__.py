@@ -36,10 +36,10 @@ def main() -> None:
         help="folders below the checkpoints; of several, the mean of their weights",
     )
     asked = parser.parse_args()
-    recogniser, detector = Recogniser(), Detector()
+    recogniser = Recogniser()
     recogniser.load_state_dict(checkpoint.averaged(asked.checkpoints / "recogniser" / "last.pt"))
     parts = [checkpoint.averaged(asked.checkpoints / one / "last.pt") for one in asked.detectors]
-    detector.take(mean_weights(parts))
+    detector = Detector.of(mean_weights(parts))
     faces = held_out_faces(open_all(asked.prepared))
     crops = torch.from_numpy(np.ascontiguousarray(faces.crops))
     figures = verify(embed(recogniser, crops).numpy(), faces.people)

@@ -80,6 +80,8 @@ def test_blocks_for_landmarks_that_are_new_change_nothing(detector: Detector) ->
         torch.testing.assert_close(within(images).offsets, without(images).offsets)
         within.take(detector.state_dict())
         torch.testing.assert_close(within(images).offsets, detector(images).offsets)
+    assert len(Detector.of(without.state_dict(), SMALL).heads[0].landmarks) == 0
+    assert len(Detector.of(within.state_dict(), SMALL).heads[0].landmarks) == SMALL.landmark_blocks
     other = Detector(dataclasses.replace(SMALL, neck=4))
     with pytest.raises((RuntimeError, TrainingError)):
         within.take(other.state_dict())
