@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import UsageError
+from cli.evaluation.draw import Draw
 from cli.help import examples
 from cli.options import AsJson, ModelsDir
 from cli.run import run
@@ -57,6 +58,12 @@ def lfw(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of --generate; the same gives the same.")] = 1,
+    draw: Annotated[
+        Draw,
+        typer.Option(
+            help="Of --generate, pairs of one person: round the people, or from all there are."
+        ),
+    ] = Draw.PEOPLE,
     people: Annotated[
         Path | None,
         typer.Option(help="Text file, one name a line: use the images of these people only."),
@@ -86,7 +93,8 @@ def lfw(
     faces the one that is large and central is taken.
 
     Pairs made with --generate: ten folds, nobody in two of them; the pairs of one person go round
-    the people with two images or more, so that nobody with many decides alone; none comes twice.
+    the people with two images or more, so that nobody with many decides alone, or with --draw pairs
+    are drawn from all, which is easier; none comes twice.
 
     Of one pack, what a threshold means: FMR and TAR from 0.10 to 0.60, and about FMR × N false
     hits in a search of N faces.
@@ -99,7 +107,7 @@ def lfw(
         )
     run(
         evaluate_lfw(
-            LfwSource(images, pairs, generate or 0, seed, people),
+            LfwSource(images, pairs, generate or 0, seed, people, draw),
             pack or (),
             models_dir,
             bases=base or (),

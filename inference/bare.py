@@ -36,7 +36,7 @@ from inference.pipeline.looks import LookPolicy
 from inference.pipeline.picture import Picture
 from inference.pipeline.sight import Glance, Sight
 from inference.pipeline.walk import Walk
-from inference.runtimes import open_sessions
+from inference.runtimes import looks_of, open_sessions
 from inference.settings import Settings, load_settings
 
 SEARCH = AnalyzeOptions(is_early_stop=True, embed=EmbedMode.SINGLE)
@@ -196,7 +196,7 @@ def open_bare(settings: Settings | None = None) -> list[BareEngine]:
     expect_dim(pack, settings.expect_dim)
     sessions = open_sessions(pack, settings)
     graph = pack.detector_graph
-    looks = settings.look_policy.for_fixed_size(graph.fixed_size)
+    looks = looks_of(pack, settings)
     return [
         BareEngine(
             Detector.load(

@@ -38,7 +38,7 @@ from inference.pipeline.faces import (
 )
 from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import LookPolicy
-from inference.runtimes import OpenSessions, open_sessions
+from inference.runtimes import OpenSessions, looks_of, open_sessions
 from inference.settings import Settings
 from inference.tracing import NO_TRACING, Tracing
 
@@ -126,7 +126,7 @@ async def open_engine(
     recognisers = RecogniserFactory(
         pack.recogniser_graph, sessions.recogniser, may_batch=sessions.may_batch
     )
-    looks = settings.look_policy.for_fixed_size(pack.detector_graph.fixed_size)
+    looks = looks_of(pack, settings)
     parts = _Parts(settings, metrics, looks, detectors, recognisers, hangs or Hangs(), tracing)
     async with AsyncExitStack() as stack:
         try:

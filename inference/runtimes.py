@@ -1,4 +1,4 @@
-"""From settings to sessions: the runtime and the precision that each network of a pack runs in."""
+"""From settings to what a pack is run with: sessions, their runtime and precision, the looks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from threading import Lock
 from inference.errors import ModelFault, PackError, StartError
 from inference.models.graphs import DetectorGraph, RecogniserGraph
 from inference.models.pack import Pack
+from inference.pipeline.looks import LookPolicy
 from inference.precision.settle import settle
 from inference.sessions.choose import (
     AUTO,
@@ -39,6 +40,12 @@ class PackSessions:
 
 OpenSessions = Callable[[Pack, Settings], PackSessions]
 """`open_sessions`, or what stands in for it."""
+
+
+def looks_of(pack: Pack, settings: Settings) -> LookPolicy:
+    """How photos are looked at with a pack: by the settings, and by what its detector wants."""
+    policy = settings.look_policy.with_turn_margin(pack.turn_margin)
+    return policy.for_fixed_size(pack.detector_graph.fixed_size)
 
 
 def open_sessions(pack: Pack, settings: Settings) -> PackSessions:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,13 @@ class Target:
 def run_load(target: Target, load: Load, top_k: int) -> LoadStats:
     """One run of Locust, in a process of its own. Raises LoadFailed."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        stats = Path(folder) / "stats"
+        stats, reasons = Path(folder) / "stats", Path(folder) / "failures.json"
         command = [
             *(sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--headless"),
             *("--only-summary", "--loglevel", "WARNING", "--host", target.url.rstrip("/")),
             *("--selfies", str(target.selfies), "--top-k", str(top_k)),
             *("--rate", f"{load.rate:g}", "--seconds", f"{load.seconds:g}"),
-            *("--json-file", str(stats)),
+            *("--json-file", str(stats), "--failures-file", str(reasons)),
         ]
         for collection in target.collections:
             command += ["--collection", collection]
@@ -79,7 +79,7 @@ def run_load(target: Target, load: Load, top_k: int) -> LoadStats:
             raise LoadFailed(f"Locust did not end within {error.timeout:g} s") from error
         said = (done.stdout + done.stderr)[-_LAST_CHARACTERS:]
         try:
-            return read_stats(stats.with_suffix(".json"))
+            return read_stats(stats.with_suffix(".json"), reasons)
         except NoStats as error:
             raise LoadFailed(f"{error}; Locust said: {said}") from error
 
@@ -99,7 +99,7 @@ def judge_load(stats: LoadStats, load: Load, top_k: int, findings: Findings) -> 
         PART,
         f"{name}: searches that failed",
         0,
-        f"{stats.failures} of {stats.requests}",
+        f"{stats.failures} of {stats.requests}{_why(stats.reasons)}",
         passes=stats.requests > 0 and not stats.failures,
     )
     findings.tell(PART, f"{name}: average", f"{stats.mean_ms:.1f} ms")
@@ -109,3 +109,8 @@ def judge_load(stats: LoadStats, load: Load, top_k: int, findings: Findings) -> 
             findings.tell(PART, what, f"{found} ms")
         else:
             findings.rule(PART, what, f"at most {limit:g} ms", f"{found} ms", passes=found <= limit)
+
+
+def _why(reasons: Mapping[str, int]) -> str:
+    said = [f"{reason}: {count}" for reason, count in sorted(reasons.items())]
+    return f" ({', '.join(said)})" if said else ""

@@ -1,9 +1,10 @@
-"""What Locust counted, from the file that `--json-file` writes."""
+"""What Locust counted: of the files that `--json-file` and our own `--failures-file` write."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -28,6 +29,8 @@ class LoadStats:
     """Whole seconds of the clock between the first second with an answer and the last."""
     rate: float
     """Answers a second in those."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why requests failed, and how many."""
 
     def percentile_ms(self, percent: float) -> int:
         """The smallest of the times that `percent` of all do not exceed (nearest rank)."""
@@ -53,20 +56,22 @@ class _Entry(BaseModel):
 
 
 _ENTRIES = TypeAdapter(list[_Entry])
+_REASONS = TypeAdapter(dict[str, int])
 
 
-def read_stats(file: Path) -> LoadStats:
+def read_stats(file: Path, reasons_file: Path) -> LoadStats:
     """Of a run that sent one kind of request. Raises NoStats."""
     try:
         entries = _ENTRIES.validate_json(file.read_bytes())
+        reasons = _REASONS.validate_json(reasons_file.read_bytes())
     except (OSError, ValidationError) as error:
         raise NoStats(f"no figures: {error}") from error
     if len(entries) != 1:
         raise NoStats(f"{len(entries)} kinds of requests in the figures, and one was sent")
-    return _stats(entries[0])
+    return _stats(entries[0], reasons)
 
 
-def _stats(entry: _Entry) -> LoadStats:
+def _stats(entry: _Entry, reasons: Mapping[str, int]) -> LoadStats:
     timed = entry.num_requests - entry.num_none_requests
     first, last = min(entry.num_reqs_per_sec, default=0), max(entry.num_reqs_per_sec, default=0)
     # The first and the last second are cut; one without an answer is in no entry, and counts.
@@ -80,4 +85,5 @@ def _stats(entry: _Entry) -> LoadStats:
         milliseconds=entry.response_times,
         full_seconds=inner,
         rate=answered / inner if inner else 0.0,
+        reasons=reasons,
     )

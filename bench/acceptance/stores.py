@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
 
-from bench.acceptance.postgres import postgres_binaries, started_postgres, version_of
+from bench.acceptance.postgres import started_postgres
 from bench.kit.child import Setting, started
+from bench.kit.postgres import postgres_binaries, version_of
 from bench.kit.world import World
 
 _MEMTABLE_BYTES = 65_536

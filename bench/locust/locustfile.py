@@ -10,19 +10,23 @@ moment a request was due; take its figures.
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass, fields
 from itertools import count
 from pathlib import Path
 
 from locust import FastHttpUser, LoadTestShape, events, task
 from locust.argument_parser import LocustArgumentParser
+from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 
 from bench.kit.copies import copy_of
 from bench.load.requests import CONTENT_TYPE, form
 
+_OK = 200
 _TURN_SECONDS = 2.0
 """Each user searches once in so long: an answer may take that long before the rate sinks."""
 
@@ -36,6 +40,9 @@ def options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=300.0, help="how long")
     parser.add_argument(
         "--top-k", type=int, action="append", help="several are taken in turns [10, 50]"
+    )
+    parser.add_argument(
+        "--failures-file", type=Path, help="why searches failed, and how many: as JSON"
     )
     parser.add_argument(
         "--collection", action="append", help="search in this one; several: in all [whole base]"
@@ -100,13 +107,39 @@ class Searching(FastHttpUser):
         top_k = top_ks[number % len(top_ks)]
         mark = (os.getpid() * 10_000 + self._number) * 1_000_000 + number
         body = form(copy_of(selfie, mark), top_k, self._asked.collection or ())
-        self.client.request(
+        with self.client.request(
             "POST",
             "/search/",
             data=b"".join(body),  # type: ignore[arg-type]  # bytes do
             headers={"Content-Type": CONTENT_TYPE, "X-Api-Key": self._asked.api_key},
             name=f"/search/ top_k={top_k}",
-        )
+            catch_response=True,
+        ) as answer:
+            if answer.status_code != _OK:
+                answer.failure(_reason(answer))
+
+
+def _reason(answer: ResponseContextManager) -> str:
+    """The status and the problem's code; what went wrong where there was no answer."""
+    if not answer.status_code:
+        return type(getattr(answer, "error", None)).__name__  # a refused connection has one
+    try:
+        code = json.loads(answer.content or b"").get("code", "")
+    except (AttributeError, ValueError):
+        code = ""
+    return f"{answer.status_code} {code}".strip()
+
+
+@events.quitting.add_listener  # type: ignore[untyped-decorator]  # Locust's
+def write_failures(environment: Environment, **_: object) -> None:
+    """Locust's own JSON says how many failed, and not why."""
+    given = vars(environment.parsed_options).get("failures_file")
+    if given is None:
+        return
+    reasons = Counter[str]()
+    for failed in environment.stats.errors.values():
+        reasons[str(failed.error)] += failed.occurrences
+    Path(given).write_text(json.dumps(reasons), encoding="utf-8")
 
 
 class ConstantRate(LoadTestShape):

@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from bench.kit.checked import checked, problems_of
 from bench.kit.http_calls import HttpCalls, Request, http_calls
 from bench.kit.loops import closed_loop
-from bench.kit.world import ROOT, World
+from bench.kit.world import World
 from bench.soak.conduct import Sent
 from bench.soak.ledger import State
 from bench.soak.service import SoakedService
 
 _CALLERS = 8
 _PAGE = 1000
-
-
-class CheckFailed(Exception):
-    """`facesearch check` could not do its work."""
 
 
 @dataclass(slots=True)
@@ -44,15 +38,15 @@ class Audit:
 
     @property
     def problems(self) -> int:
-        """That the check found."""
-        count = self.check.get("problems")
-        return count if isinstance(count, int) else -1
+        """That the check found; -1: it did not say."""
+        return problems_of(self.check)
 
 
 def audit(service: SoakedService, world: World, sent: Sequence[Sent]) -> Audit:
     """Every photo, its bytes too. Raises RequestFailed and CheckFailed."""
     found = asyncio.run(_compare(service, sent))
-    found.check = _check(service, world)
+    options = ("--data-dir", str(service.data))
+    found.check = checked(service.storage_settings, *options, checkout=world.checkout)
     return found
 
 
@@ -98,22 +92,3 @@ async def _listed(calls: HttpCalls, key: str) -> dict[str, tuple[str, str, str]]
 
 def _get(path: str, key: str) -> Request:
     return Request(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {key}\r\n\r\n".encode())
-
-
-def _check(service: SoakedService, world: World) -> Mapping[str, object]:
-    command = [sys.executable, "-m", "cli.main", "check", "--json"]
-    done = subprocess.run(
-        [*command, "--data-dir", str(service.data)],
-        cwd=world.checkout or ROOT,
-        env=os.environ | service.storage_settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        report = json.loads(done.stdout)
-    except ValueError as error:
-        raise CheckFailed(done.stderr[-2000:]) from error
-    if not isinstance(report, dict):
-        raise CheckFailed(done.stdout[-2000:])
-    return report

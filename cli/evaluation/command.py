@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cli.errors import UsageError
+from cli.evaluation.draw import Draw
 from cli.evaluation.faces import Embedded, embed_images
 from cli.evaluation.figures import LfwFigures, LfwOfPack
 from cli.evaluation.generated import generate_pairs
@@ -43,6 +44,8 @@ class LfwSource:
     seed: int
     people: Path | None
     """A list of names, or None: everybody."""
+    draw: Draw = Draw.PEOPLE
+    """Of `generate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def task_of(source: LfwSource, images: ImageSet) -> LfwTask:
     if people is not None and source.people is not None:
         names = images_of(people, names, source.people)
     if source.pairs is None:
-        return LfwTask(names, generate_pairs(names, source.generate, source.seed))
+        return LfwTask(names, generate_pairs(names, source.generate, source.seed, source.draw))
     folds: Sequence[Sequence[Pair]] = read_pairs(source.pairs)
     if people is not None and source.people is not None:
         folds = pairs_among(people, folds, source.people)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cli.errors import UsageError
+from cli.evaluation.draw import Draw
 from cli.evaluation.lfw import Pair, person_of
 from cli.evaluation.pairing import (
     ImagePair,
@@ -20,13 +21,14 @@ FOLDS = 10
 """As in LFW's View 2."""
 
 
-def generate_pairs(names: Sequence[str], count: int, seed: int) -> Sequence[Sequence[Pair]]:
+def generate_pairs(
+    names: Sequence[str], count: int, seed: int, draw: Draw = Draw.PEOPLE
+) -> Sequence[Sequence[Pair]]:
     """`count` pairs of one person and `count` of two, none twice, in FOLDS folds.
 
     A person is in one fold only, so no threshold is judged by people that it was chosen on. In a
-    fold the genuine pairs go round the people with two images or more, one new pair each; the
-    impostor pairs are drawn from all of its images. The same names and seed give the same pairs.
-    Raises UsageError if a fold has too few.
+    fold the genuine pairs are drawn as `draw` says, the impostor pairs from all of its images. The
+    same names and seed give the same pairs. Raises UsageError if a fold has too few.
     """
     rng = np.random.default_rng(seed)
     ordered = sorted(names)
@@ -36,7 +38,7 @@ def generate_pairs(names: Sequence[str], count: int, seed: int) -> Sequence[Sequ
     for fold in range(FOLDS):
         images = np.flatnonzero(fold_of == fold)
         wanted = count // FOLDS + (fold < count % FOLDS)
-        genuine, impostor = _drawn(people[images], wanted, count, rng)
+        genuine, impostor = _drawn(people[images], wanted, count, rng, draw)
         made.append(
             [_pair(ordered, images, pair, same=True) for pair in genuine]
             + [_pair(ordered, images, pair, same=False) for pair in impostor]
@@ -45,9 +47,9 @@ def generate_pairs(names: Sequence[str], count: int, seed: int) -> Sequence[Sequ
 
 
 def _drawn(
-    people: IntArray, wanted: int, count: int, rng: np.random.Generator
+    people: IntArray, wanted: int, count: int, rng: np.random.Generator, draw: Draw
 ) -> tuple[list[ImagePair], list[ImagePair]]:
-    genuine = genuine_pairs(people, rng, is_balanced=True)[:wanted]
+    genuine = genuine_pairs(people, rng, is_balanced=draw is Draw.PEOPLE)[:wanted]
     try:
         if len(genuine) < wanted:
             raise ValueError(f"{len(genuine)} pairs of one person where {wanted} are wanted")

@@ -5,6 +5,7 @@ version = "1.0.0"
 licence = "non-commercial research"
 dim = 512
 thresholds_from = "LFW View 2, all against all"
+turn_margin = 0.05                             # only where the detector wants another one
 
 [[files]]
 name = "det_10g.onnx"
@@ -76,6 +77,9 @@ class Manifest(_Entry):
     thresholds: Sequence[Threshold] = ()
     thresholds_from: str = ""
     """The data that the thresholds come from."""
+    turn_margin: Annotated[float, Field(ge=0, le=1)] | None = None
+    """`LookPolicy.turn_margin` for this detector: how sure detectors are of faces upside down
+    differs."""
 
     @model_validator(mode="after")
     def _each_role_once(self) -> Self:

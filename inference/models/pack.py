@@ -42,6 +42,8 @@ class Pack:
     """Lowest false match rate last."""
     thresholds_from: str
     """The data that they come from, as the pack states it; empty: it does not say."""
+    turn_margin: float | None = None
+    """Of `LookPolicy`, as the pack states it; None: it does not say."""
 
     @property
     def dim(self) -> int:
@@ -83,6 +85,7 @@ def load_pack(folder: Path) -> Pack:
             sorted(manifest.thresholds, key=lambda one: -one.false_match_rate) if manifest else ()
         ),
         thresholds_from=manifest.thresholds_from if manifest else "",
+        turn_margin=manifest.turn_margin if manifest else None,
     )
 
 

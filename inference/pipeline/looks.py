@@ -77,7 +77,8 @@ class LookPolicy:
     turned by 180° shows is below (`inference.pipeline.turns`)."""
     turn_margin: float = 0.05
     """So much better than as it is a photo's best upright face must be after a turn. Right and
-    wrong are 0.08 apart or more on 400 LFW photos."""
+    wrong are 0.08 apart or more on 400 LFW photos, by SCRFD 2.5 GF. A pack may name another one:
+    how sure a detector is of a face upside down is its own."""
     hint_score: float = 0.3
     """What the photo as it is must show for turned looks, however unlike a face: nearly all faces
     show as much lying down, and most photos without faces are not looked at three times more."""
@@ -107,6 +108,10 @@ class LookPolicy:
     def shapes(self) -> tuple[int, ...]:
         """Sizes of all inputs that the detector may get."""
         return tuple(dict.fromkeys([*self.sizes, *([self.close.size] if self.close else [])]))
+
+    def with_turn_margin(self, margin: float | None) -> LookPolicy:
+        """The same with the margin that a pack names; None: it names none."""
+        return self if margin is None else replace(self, turn_margin=margin)
 
     def looks_turned(self, *, is_early_stop: bool) -> bool:
         """Whether a call that stops early, or one that does not, may look at the photo turned."""

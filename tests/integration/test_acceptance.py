@@ -11,10 +11,11 @@ from bench.acceptance.calls import calls_to
 from bench.acceptance.checks import CHECKS
 from bench.acceptance.findings import Findings
 from bench.acceptance.operations import DOCUMENTED
-from bench.acceptance.postgres import postgres_binaries, started_postgres
+from bench.acceptance.postgres import started_postgres
 from bench.acceptance.samples import find_samples
 from bench.acceptance.trial import Names, Trial, run_check
 from bench.kit.picture_source import picture_source
+from bench.kit.postgres import postgres_binaries
 from bench.kit.world import World
 from tests.conftest import missing
 from tests.integration.system import KEY, start_system

@@ -5,8 +5,11 @@ What differs from a pod: the addresses of the stores, free ports, a folder in pl
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +25,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from edge.replicated import CREATE_SECRET
 from inference.models.find import embedded_starter
-from tests.conftest import missing
+from tests.conftest import ROOT, missing
 from tests.contract.milvus_process import MilvusProcess
 from tests.contract.postgres_server import find_binaries, running
 from tests.contract.s3_process import S3Process
@@ -41,6 +44,9 @@ from tests.unit.deploy.manifests import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.pack]
 
+GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+FORWARDED = "127.0.0.1:8000"
+"""Where the guide's `kubectl port-forward` has the Service."""
 KEY = "a-key-for-tests-of-pods"
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 STEADY_SECONDS = 60.0
@@ -55,6 +61,8 @@ class Pod:
     process: Running
     ports: Mapping[int, int]
     """By the port of the manifest."""
+    variables: Mapping[str, str]
+    """Its environment, which what is executed in it has too."""
 
     def succeeds(self, probe: str) -> bool:
         """As a kubelet asks, with the time it gives."""
@@ -150,13 +158,43 @@ def pods(pack_dir: Path, tmp_path: Path) -> Iterator[tuple[Pod, Pod]]:
                     port_of(served[0], "grpc"): inference.port,
                     port_of(served[0], "metrics"): metrics_port,
                 },
+                {},
             ),
-            Pod(served[1], edge, {port_of(served[1], "http"): edge.port}),
+            Pod(served[1], edge, {port_of(served[1], "http"): edge.port}, variables),
         )
 
 
-def test_pods_answer_their_probes_and_a_search_and_drain_within_their_grace(
-    pods: tuple[Pod, Pod], shared: Path
+def first_photo(edge: Pod, photo: bytes, folder: Path) -> str:
+    """What the guide's lines say that put a photo in and find it, where it forwards a port."""
+    (block,) = [one for one in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) if "@first" in one]
+    (folder / "image-search.env").write_text(f"API_KEY={KEY}\n", encoding="utf-8")
+    (folder / "first.jpg").write_bytes(photo)
+    script = block.replace(FORWARDED, edge.process.address).replace("curl ", "curl -sS --fail ")
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], check=False, capture_output=True, text=True, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def executed(edge: Pod) -> list[str]:
+    """What the guide's commands say that it executes in an edge to make keys."""
+    commands = re.findall(r"exec deployment/edge -- facesearch (keys .+)", GUIDE)
+    assert len(commands) > 1
+    return [
+        subprocess.run(
+            [sys.executable, "-m", "cli.main", *command.split()],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=os.environ | edge.variables,
+        ).stdout
+        for command in commands
+    ]
+
+
+def test_pods_answer_their_probes_and_the_guide_and_drain_within_their_grace(
+    pods: tuple[Pod, Pod], shared: Path, tmp_path: Path
 ) -> None:
     inference, edge = pods
     for pod in pods:
@@ -167,8 +205,13 @@ def test_pods_answer_their_probes_and_a_search_and_drain_within_their_grace(
 
     photo = (shared / "data" / "photos" / "RD_d3.jpeg").read_bytes()
     with client_of(edge.process, KEY) as client:
-        client.put_photo("one", photo)
-        assert within(lambda: photos_found(client, photo) == ["one"])
+        assert within(lambda: '"photo_id":"first.jpg"' in first_photo(edge, photo, tmp_path))
+        assert photos_found(client, photo) == ["first.jpg"]
+        made, listed = executed(edge)
+        assert "website" in listed
+        with client_of(edge.process, _key_in(made)) as website:
+            assert photos_found(website, photo) == ["first.jpg"]
+            assert website.http.put("/photos/second", files={"image": photo}).status_code == 403
 
         # The kubelet has slept, as preStop says.
         edge.process.send(signal.SIGTERM)
@@ -195,6 +238,12 @@ def test_without_its_secret_a_pod_refuses_and_says_which_line_creates_it() -> No
         (line,) = edge.lines("stderr")
     assert "API_KEY is not set" in line
     assert CREATE_SECRET in line
+
+
+def _key_in(said: str) -> str:
+    """The key that `facesearch keys create` has made."""
+    (key,) = re.findall(r"\bfs_[\w-]+", said)  # the alphabet of base64url
+    return str(key)
 
 
 def _seconds_after_sigterm(deployment: str) -> float:

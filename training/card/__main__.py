@@ -34,13 +34,19 @@ def main() -> None:
             help="its training; of several parts each, the last one last",
         )
     parser.add_argument(
+        "--straightener", type=Path, metavar="FOLDER", help="its training, if the pack has one"
+    )
+    parser.add_argument(
         "--trained-on", required=True, help="the machine of the trainings: hours mean nothing alone"
     )
     parser.add_argument("--output", type=Path, required=True, help="Markdown file")
     asked = parser.parse_args()
     try:
         runs = (TrainingRun.read(asked.recogniser), TrainingRun.read(asked.detector))
-        measured = Measured.read(asked.figures, asked.speed, asked.groups, runs, asked.recall)
+        straightener = asked.straightener and TrainingRun.read([asked.straightener])
+        measured = Measured.read(
+            asked.figures, asked.speed, asked.groups, runs, asked.recall, straightener
+        )
         text = card(measured, trained_on=asked.trained_on)
     except TrainingError as error:
         sys.exit(f"no card: {error}")

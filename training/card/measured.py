@@ -1,4 +1,4 @@
-"""What a card is filled from: the JSON of the evaluations and the records of both trainings."""
+"""What a card is filled from: the JSON of the evaluations and the records of the trainings."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class Measured:
     """The table of ``bench.recall`` for this pack."""
     recogniser: TrainingRun
     detector: TrainingRun
+    straightener: TrainingRun | None = None
+    """Of the network before the recogniser, if there is one."""
 
     @classmethod
     def read(
@@ -51,6 +53,7 @@ class Measured:
         groups: Path,
         runs: tuple[TrainingRun, TrainingRun],
         recall: Path | None = None,
+        straightener: TrainingRun | None = None,
     ) -> Measured:
         """Read the files.
 
@@ -85,6 +88,7 @@ class Measured:
             recall=None if recall is None else _recall_table(Figure.read(recall)),
             recogniser=recogniser,
             detector=detector,
+            straightener=straightener,
         )
 
 

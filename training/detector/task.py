@@ -20,8 +20,10 @@ from training.detector.targets import grid
 from training.evaluate.detection import MIN_SCORE, score_detector
 from training.loop.average import Average
 from training.loop.checkpoint import State
+from training.loop.optimiser import adamw, set_rate
 from training.loop.schedule import Schedule
 
+DECAY = 0.02
 LOOK = 320
 """Pixels a side of the look that is evaluated."""
 SHAPES = ((160, 48), (256, 20), (320, 12), (416, 7))
@@ -70,23 +72,14 @@ class DetectorTask:
         network.requires_grad_(not landmarks_alone)
         for part in self._trained:
             part.requires_grad_()
-        parameters = [one for one in network.parameters() if one.requires_grad]
-        self._optimiser = torch.optim.AdamW(
-            [
-                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.02},
-                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=schedule.peak,
-        )
+        self._optimiser = adamw(network.parameters(), schedule.peak, DECAY)
         self.average = Average(network)
 
     def step(self, number: int) -> Mapping[str, float]:
         rng = np.random.default_rng((self._seed, number))
         size, images = SHAPES[int(rng.choice(len(SHAPES), p=SHARES))]
         pixels, labels = self._batch(size, images, rng)
-        rate = self._schedule.rate(number)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimiser, self._schedule.rate(number))
         self.network.train(not self._landmarks_alone)
         for part in self._trained:
             part.train()

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from training.detector.network import NUMBERS, Detector
 from training.recogniser.network import EMBEDDING, Recogniser
+from training.straightener.network import StraightRecogniser
 
 OPSET = 17
 CLEAR_AT = 0.33
@@ -73,7 +74,7 @@ def detector_model(network: Detector) -> onnx.ModelProto:
     return _checked(model)
 
 
-def recogniser_model(network: Recogniser) -> onnx.ModelProto:
+def recogniser_model(network: Recogniser | StraightRecogniser) -> onnx.ModelProto:
     """rec.onnx: the batch is free."""
     axes = {"input": {0: "batch"}, "embedding": {0: "batch"}}
     example = torch.zeros(1, 3, 112, 112)

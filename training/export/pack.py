@@ -37,6 +37,8 @@ class PackText:
     thresholds: Sequence[Threshold]
     thresholds_from: str
     """The data that the thresholds come from."""
+    turn_margin: float | None = None
+    """Of `LookPolicy`, where the detector wants another one."""
 
 
 def write_pack(
@@ -58,6 +60,8 @@ def _manifest(folder: Path, text: PackText) -> str:
         f'licence = "{LICENCE}"',
         f"dim = {text.dim}",
     ]
+    if text.turn_margin is not None:
+        lines.append(f"turn_margin = {text.turn_margin:g}")
     if text.thresholds:
         lines.append(f'thresholds_from = "{text.thresholds_from}"')
     roles = (

@@ -18,6 +18,9 @@ from training.loop import checkpoint
 from training.loop.history import History, plot
 from training.loop.stop import Stop
 
+EVALUATED = frozenset({"accuracy", "recall", "pixels_off"})
+"""Figures that only an evaluation has: one of them is in its row of the history."""
+
 
 class Task(Protocol):
     """What is trained. A step may depend on nothing but the state and its own number."""
@@ -68,7 +71,7 @@ def run(task: Task, folder: Path, plan: Plan, stop: Stop, settings: Mapping[str,
     losses: dict[str, list[float]] = defaultdict(list)
     latest: dict[str, float] = {}
     evaluated: dict[str, float] = next(
-        (row for row in reversed(history.rows()) if "accuracy" in row or "recall" in row), {}
+        (row for row in reversed(history.rows()) if EVALUATED.intersection(row)), {}
     )
 
     def keep() -> None:

@@ -25,6 +25,7 @@ from training.recogniser.faces import Mixture, TrainingFaces
 from training.recogniser.losses import APART, PERHAPS_ONE, TOGETHER
 from training.recogniser.network import Depths, Recogniser, grown_from_first
 from training.recogniser.task import RecogniserTask, Weights
+from training.straightener.network import Straightener
 from training.teacher import Teacher
 
 
@@ -52,6 +53,7 @@ def main() -> None:
         batch=mixture.size,
         seed=asked.seed,
         weights=weights,
+        straightener=_straightener(asked.straightener),
     )
     if start is not None and not (folder / "last.pt").exists():
         if "learned" in start:
@@ -68,9 +70,18 @@ def main() -> None:
         "depths": asdict(depths),
         "sets": [one.about["source"] for one in sets],
         "start": None if asked.start is None else sha256_of(asked.start),
+        "straightener": None if asked.straightener is None else sha256_of(asked.straightener),
         "teacher": teacher.pack.space_id,
     }
     run(task, folder, Plan(steps, evaluate_every=asked.evaluate_every), stop, settings)
+
+
+def _straightener(file: Path | None) -> Straightener | None:
+    if file is None:
+        return None
+    network = Straightener()
+    network.load_state_dict(checkpoint.averaged(file))
+    return network
 
 
 def _begun(start: State, depths: Depths) -> Recogniser:
@@ -89,6 +100,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--name", default="recogniser", help="folder below the checkpoints")
     parser.add_argument("--start", type=Path, help="student.pt of student-0, or a last.pt")
+    parser.add_argument(
+        "--straightener", type=Path, help="last.pt of one; puts the crops straight first"
+    )
     parser.add_argument("--sets", nargs="*", help="prepared sets (default: all there are)")
     parser.add_argument("--evaluate-every", type=int, default=1000, help="steps")
     parser.add_argument("--shared", type=Path, default=SHARED)

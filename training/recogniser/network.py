@@ -139,7 +139,7 @@ def to_input(crops: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def embed(network: Recogniser, crops: Tensor, at_once: int = 64) -> Tensor:
+def embed(network: nn.Module, crops: Tensor, at_once: int = 64) -> Tensor:
     """Unit embeddings (n, 512) of crops (n, 112, 112, 3), uint8, in float32."""
     was_training = network.training
     network.eval()

@@ -8,28 +8,63 @@ through it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from inference.pipeline.faces import CROP_SIZE, Pixels
-from training.data.store import STORED_CROP
+from training.data.store import MARGIN, STORED_CROP
 
 
-def seen_by_both(stored: Pixels, rng: Generator) -> Pixels:
-    """A crop (112, 112, 3) of a stored one: shifted, turned, scaled, mirrored, other light."""
-    return light(_moved(stored, rng), rng)
+@dataclass(frozen=True, slots=True)
+class Displacement:
+    """How a crop lies beside the place that the teacher's landmarks give it."""
+
+    degrees: float
+    scale: float
+    shift: NDArray[np.float64]
+    """(2,) in pixels of the crop."""
+
+    @classmethod
+    def of_landmarks(cls, rng: Generator) -> Self:
+        """As a fast detector's landmarks have it, and now and then far worse."""
+        far = 2.5 if rng.random() < 0.2 else 1.0
+        return cls(
+            degrees=float(far * rng.normal(0, 1.8)),
+            scale=float(np.exp(far * rng.normal(0, 0.035))),
+            shift=far * rng.normal(0, 1.4, size=2),
+        )
 
 
-def _moved(stored: Pixels, rng: Generator) -> Pixels:
-    degrees, scale = rng.normal(0, 3.5), np.exp(rng.normal(0, 0.035))
-    shift = rng.normal(0, 1.6, size=2)
+def displaced(stored: Pixels, by: Displacement) -> tuple[Pixels, NDArray[np.float64]]:
+    """A crop (112, 112, 3) of a stored one, and the map (2, 3) of the teacher's crop into it."""
+    middle = (STORED_CROP - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), by.degrees, by.scale)
+    matrix[:, 2] = matrix[:, 2] + by.shift + (CROP_SIZE - STORED_CROP) / 2
+    crop = cv2.warpAffine(stored, matrix, (CROP_SIZE, CROP_SIZE), borderMode=cv2.BORDER_REFLECT_101)
+    # The teacher's crop begins MARGIN pixels within the stored one.
+    from_crop = np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ [MARGIN, MARGIN]])
+    return np.asarray(crop, dtype=np.uint8), from_crop
+
+
+def seen_by_both(stored: Pixels, rng: Generator, *, spread: float = 1.0) -> Pixels:
+    """A crop (112, 112, 3) of a stored one: shifted, turned, scaled, mirrored, other light.
+
+    spread: how far it is moved, of what crops are in life.
+    """
+    return light(_moved(stored, rng, spread), rng)
+
+
+def _moved(stored: Pixels, rng: Generator, spread: float) -> Pixels:
+    degrees, scale = spread * rng.normal(0, 3.5), np.exp(spread * rng.normal(0, 0.035))
+    shift = spread * rng.normal(0, 1.6, size=2)
     if rng.random() < 0.1:  # what a coarse look's landmarks do
         degrees, scale, shift = degrees * 3, scale**2, shift * 2
-    middle = (STORED_CROP - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), float(degrees), float(scale))
-    matrix[:, 2] = matrix[:, 2] + shift + (CROP_SIZE - STORED_CROP) / 2
-    crop = cv2.warpAffine(stored, matrix, (CROP_SIZE, CROP_SIZE), borderMode=cv2.BORDER_REFLECT_101)
+    crop, _ = displaced(stored, Displacement(float(degrees), float(scale), shift))
     return np.asarray(crop[:, ::-1] if rng.random() < 0.5 else crop, dtype=np.uint8)
 
 
@@ -60,7 +95,19 @@ def mixed(one: Pixels, other: Pixels, rng: Generator) -> Pixels:
 def damaged(crop: Pixels, rng: Generator) -> Pixels:
     """What the student sees of a view: moved, coarse, blurred, noisy, compressed or covered."""
     if rng.random() < 0.6:
-        crop = _beside(crop, rng)
+        # As another detector's landmarks have it: about 2 % of the face from the teacher's.
+        degrees, scale = rng.normal(0, 1.2), np.exp(rng.normal(0, 0.02))
+        crop = _beside(crop, Displacement(float(degrees), float(scale), rng.normal(0, 1.2, size=2)))
+    return spoiled(crop, rng)
+
+
+def before_straightening(crop: Pixels, rng: Generator) -> Pixels:
+    """The same for a student whose crops are put straight first: all of them lie beside."""
+    return spoiled(_beside(crop, Displacement.of_landmarks(rng)), rng)
+
+
+def spoiled(crop: Pixels, rng: Generator) -> Pixels:
+    """A crop as it is, or coarse, blurred, noisy, compressed or covered."""
     if rng.random() < 0.3:
         return crop
     if rng.random() < 0.35:
@@ -77,12 +124,10 @@ def damaged(crop: Pixels, rng: Generator) -> Pixels:
     return crop
 
 
-def _beside(crop: Pixels, rng: Generator) -> Pixels:
-    """As another detector's landmarks have it: about 2 % of the face from the teacher's."""
+def _beside(crop: Pixels, by: Displacement) -> Pixels:
     middle = (CROP_SIZE - 1) / 2
-    degrees, scale = rng.normal(0, 1.2), np.exp(rng.normal(0, 0.02))
-    matrix = cv2.getRotationMatrix2D((middle, middle), float(degrees), float(scale))
-    matrix[:, 2] = matrix[:, 2] + rng.normal(0, 1.2, size=2)
+    matrix = cv2.getRotationMatrix2D((middle, middle), by.degrees, by.scale)
+    matrix[:, 2] = matrix[:, 2] + by.shift
     moved = cv2.warpAffine(crop, matrix, (CROP_SIZE, CROP_SIZE), borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, dtype=np.uint8)
 

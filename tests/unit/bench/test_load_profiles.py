@@ -13,6 +13,8 @@ from bench.acceptance.locust_stats import read_stats
 from facesearch.inference.v1 import inference_pb2 as pb
 from tests.integration.processes import ROOT
 
+REFUSED = 5
+"""Which of the searches gets a 429."""
 PERSON = b"\xff\xd8\xff\xe0a selfie"
 
 
@@ -27,7 +29,11 @@ async def test_locust_searches_at_a_constant_rate_and_never_twice_alike(tmp_path
                 heads.append(head)
                 length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
                 bodies.append(await reader.readexactly(length))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                if len(bodies) == REFUSED:
+                    writer.write(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 21\r\n\r\n")
+                    writer.write(b'{"code":"overloaded"}')
+                else:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         except (asyncio.IncompleteReadError, ConnectionResetError):
             return  # Locust hung up
         finally:
@@ -39,21 +45,23 @@ async def test_locust_searches_at_a_constant_rate_and_never_twice_alike(tmp_path
     load = ["--host", f"http://127.0.0.1:{port}", "--api-key", "a-key", "--selfies", str(tmp_path)]
     load += ["--top-k", "7", "--collection", "one", "--collection", "two"]
     load += ["--json-file", str(tmp_path / "stats")]
+    load += ["--failures-file", str(tmp_path / "failures.json")]
     async with server:
         locust = await asyncio.create_subprocess_exec(
             sys.executable, *command, *load, "--rate", "15", "--seconds", "2", cwd=ROOT
         )
-        assert await locust.wait() == 0
+        assert await locust.wait() == 1, "what Locust ends with where a search failed"
     # 30 are due; the clock that ends the run is not the one that starts the users.
     assert 20 <= len(bodies) <= 40
     assert all(b"X-Api-Key: a-key" in head for head in heads)
     assert len(set(bodies)) == len(bodies)
     fields = [body.split(b"\r\n")[3:12:4] for body in bodies]
     assert fields == [[b"7", b"one", b"two"]] * len(bodies)
-    stats = read_stats(tmp_path / "stats.json")
+    stats = read_stats(tmp_path / "stats.json", tmp_path / "failures.json")
     # What was sent when the time was up is answered to nobody.
     assert len(bodies) - 5 <= stats.requests <= len(bodies)
-    assert stats.failures == 0
+    assert stats.failures == 1
+    assert stats.reasons == {"429 overloaded": 1}
     assert stats.percentile_ms(99) >= stats.percentile_ms(50)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.errors import UsageError
+from cli.evaluation.draw import Draw
 from cli.evaluation.generated import FOLDS, generate_pairs
 from cli.evaluation.intervals import wilson
 from cli.evaluation.lfw import image_name, person_of
@@ -48,6 +49,16 @@ def test_somebody_with_many_images_does_not_decide_alone() -> None:
     names = [*images(30, 3), *(image_name("President", n) for n in range(1, 101))]
     pairs = [pair for fold in generate_pairs(names, 60, seed=1) for pair in fold if pair.same]
     assert Counter(person_of(pair.first) for pair in pairs)["President"] <= 2
+
+
+def test_drawn_from_all_pairs_those_with_many_images_have_most() -> None:
+    names = [*images(30, 3), *(image_name("President", n) for n in range(1, 101))]
+    folds = generate_pairs(names, 60, seed=1, draw=Draw.PAIRS)
+    # The other nine folds have none of him.
+    pairs = [pair for fold in folds for pair in fold if pair.same]
+    assert Counter(person_of(pair.first) for pair in pairs)["President"] >= 5
+    assert len(pairs) == 60
+    assert len({(pair.first, pair.second) for pair in pairs}) == 60
 
 
 @pytest.mark.parametrize(

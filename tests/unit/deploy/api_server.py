@@ -30,6 +30,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "services": "Service",
         "serviceaccounts": "ServiceAccount",
         "persistentvolumeclaims": "PersistentVolumeClaim",
+        "pods": "Pod",
     },
     "apps/v1": {"deployments": "Deployment", "statefulsets": "StatefulSet"},
     "batch/v1": {"jobs": "Job"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,3 +136,27 @@ def test_the_monitors_come_in_addition(shell: Shell) -> None:
     shell.succeeds("kubectl apply -k deploy/overlays/monitoring")
     added = [*base(), *overlay("monitoring")]
     assert sorted(shell.cluster.kinds()) == sorted(entry["kind"] for entry in added)
+
+
+def test_the_pod_that_fills_the_volume_of_packs_is_one_that_kubernetes_takes(shell: Shell) -> None:
+    (block,) = [one for one in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) if "<<" in one]
+    applying, _, _ = block.partition("kubectl -n image-search wait")
+    shell.succeeds(applying)
+    assert shell.cluster.kinds() == ["Namespace", "PersistentVolumeClaim", "Pod"]
+
+
+def test_what_is_typed_for_tls_and_for_an_overlay_of_ones_own_works(shell: Shell) -> None:
+    shell.succeeds(NAMESPACE)
+    # Where `deploy` is a link, the copy would land in this checkout.
+    (shell.folder / "deploy").unlink()
+    shutil.copytree(ROOT / "deploy", shell.folder / "deploy")
+    (block,) = [one for one in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) if "cp -r" in one]
+    for line in block.strip().splitlines():
+        if not line.startswith('"${EDITOR'):
+            shell.succeeds(line.replace("| less", "| cat"))
+    assert "Deployment" in shell.cluster.kinds()
+    making = "openssl req -x509 -newkey rsa:2048 -nodes -keyout faces.key -out faces.pem"
+    assert shell.run(f"{making} -subj /CN=faces.example.org -days 2").returncode == 0
+    (line,) = [line for line in GUIDE.splitlines() if "create secret tls" in line]
+    (said,) = shell.succeeds(line)
+    assert said == "secret/image-search-tls created"

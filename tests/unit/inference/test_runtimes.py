@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from inference.errors import PackError
 from inference.models.pack import Pack, load_pack
-from inference.runtimes import open_sessions
+from inference.pipeline.looks import LookPolicy
+from inference.runtimes import looks_of, open_sessions
 from inference.sessions.choose import is_openvino_installed
 from inference.settings import SettingsError, load_settings
 from tests.unit.inference import networks
@@ -25,6 +27,14 @@ def pack(tmp_path: Path) -> Pack:
     networks.detector(folder / "det.onnx")
     networks.recogniser(folder / "rec.onnx")
     return load_pack(folder)
+
+
+def test_a_pack_has_a_say_in_how_photos_are_looked_at(pack: Pack) -> None:
+    settings = load_settings({}, look_sizes="160,320")
+    plain = looks_of(pack, settings)
+    assert plain.turn_margin == LookPolicy().turn_margin
+    wary = looks_of(dataclasses.replace(pack, turn_margin=0.15), settings)
+    assert (wary.turn_margin, wary.sizes) == (0.15, (160, 320))
 
 
 @needs_openvino

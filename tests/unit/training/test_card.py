@@ -132,6 +132,7 @@ class Documents:
         template: str | None = None,
         recall: Json | None = None,
         runs: TrainingRun | None = None,
+        straightener: TrainingRun | None = None,
     ) -> str:
         files = [self._folder / f"{name}.json" for name in ("figures", "speed", "groups")]
         for file, told in zip(files, (self.figures, self.speed, self.groups), strict=True):
@@ -141,7 +142,7 @@ class Documents:
             report = self._folder / "recall.json"
             report.write_text(json.dumps(recall))
         run = runs or self.run()
-        measured = Measured.read(files[0], files[1], files[2], (run, run), report)
+        measured = Measured.read(files[0], files[1], files[2], (run, run), report, straightener)
         return card(measured, trained_on="one core", template=template)
 
 
@@ -182,6 +183,14 @@ def test_a_training_of_several_parts_tells_of_each(documents: Documents, tmp_pat
     assert [part.steps for part in parts.earlier] == [100]  # wherever it was stopped
     assert parts.steps == whole.steps
     assert "| 100 + 200 | 100 + 200 |" in documents.card(runs=parts)
+
+
+def test_a_network_before_the_recogniser_tells_what_it_learned(documents: Documents) -> None:
+    assert "puts the crop straight" not in documents.card()
+    documents.state["last_evaluation"] = {"pixels_before": 2.79, "pixels_off": 0.88}
+    text = documents.card(straightener=documents.run())
+    assert "say how 0.03 million crops had been moved" in text
+    assert "2.8 of 112 pixels beside their place on average, it leaves 0.9" in text
 
 
 def test_paths_of_the_machine_that_measured_do_not_get_into_the_card(documents: Documents) -> None:

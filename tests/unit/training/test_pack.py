@@ -15,6 +15,7 @@ TEXT = PackText(
     dim=16,
     thresholds=[Threshold(1e-2, 0.25), Threshold(1e-3, 0.35)],
     thresholds_from="pairs of people held out",
+    turn_margin=0.15,
 )
 
 
@@ -52,3 +53,4 @@ def test_the_pack_names_its_licence_file_and_its_thresholds(folder: Path) -> Non
     assert pack.licence.endswith("see LICENSE beside it")
     assert [one.threshold for one in pack.thresholds] == [0.25, 0.35]
     assert pack.thresholds_from == "pairs of people held out"
+    assert pack.turn_margin == 0.15

@@ -44,10 +44,18 @@ def failed(load: Load, measured: LoadStats) -> list[str]:
     return [line.what.partition(": ")[2].partition(",")[0] for line in findings.failed]
 
 
-def test_figures_of_locust_are_read_from_its_file(tmp_path: Path) -> None:
-    file = tmp_path / "stats.json"
-    file.write_text(json.dumps([ENTRY]))
-    read = read_stats(file)
+def written(folder: Path, content: str, reasons: str = "{}") -> tuple[Path, Path]:
+    """The two files of a run."""
+    stats_file, reasons_file = folder / "stats.json", folder / "failures.json"
+    stats_file.write_text(content)
+    reasons_file.write_text(reasons)
+    return stats_file, reasons_file
+
+
+def test_figures_of_locust_are_read_from_its_files(tmp_path: Path) -> None:
+    why = {"429 overloaded": 2, "ConnectionRefusedError": 1}
+    read = read_stats(*written(tmp_path, json.dumps([ENTRY]), json.dumps(why)))
+    assert read.reasons == why
     assert (read.requests, read.failures, read.longest_ms) == (100, 0, 91.2)
     assert read.mean_ms == pytest.approx(20.005)
     assert [read.percentile_ms(percent) for percent in (50, 94, 95, 99, 100)] == [
@@ -58,18 +66,29 @@ def test_figures_of_locust_are_read_from_its_file(tmp_path: Path) -> None:
 def test_a_second_without_an_answer_counts_and_the_first_and_the_last_do_not(
     tmp_path: Path,
 ) -> None:
-    file = tmp_path / "stats.json"
-    file.write_text(json.dumps([ENTRY]))
-    read = read_stats(file)
+    read = read_stats(*written(tmp_path, json.dumps([ENTRY])))
     assert (read.full_seconds, read.rate) == (3, 30.0)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps([ENTRY, ENTRY])])
 def test_a_file_that_says_something_else_is_refused(tmp_path: Path, content: str) -> None:
-    file = tmp_path / "stats.json"
-    file.write_text(content)
     with pytest.raises(NoStats):
-        read_stats(file)
+        read_stats(*written(tmp_path, content))
+
+
+def test_a_run_that_ended_before_it_said_why_has_no_figures(tmp_path: Path) -> None:
+    stats_file, reasons_file = written(tmp_path, json.dumps([ENTRY]))
+    reasons_file.unlink()
+    with pytest.raises(NoStats):
+        read_stats(stats_file, reasons_file)
+
+
+def test_the_line_of_failures_says_why() -> None:
+    findings = Findings()
+    why = {"429 overloaded": 2, "503 inference_unavailable": 1}
+    judge_load(stats(failures=3, reasons=why), Load(rate=30, seconds=5), 10, findings)
+    found = next(line.found for line in findings.failed)
+    assert found == "3 of 100 (429 overloaded: 2, 503 inference_unavailable: 1)"
 
 
 def test_a_run_that_sent_nothing_has_no_figures_and_fails() -> None:

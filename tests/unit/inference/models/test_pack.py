@@ -114,6 +114,17 @@ def test_pack_toml_gives_identity_licence_and_thresholds(folder: Path) -> None:
     assert pack.thresholds_from == "pairs of people held out"
 
 
+def test_pack_toml_may_name_the_margin_of_a_turn(folder: Path) -> None:
+    describe(folder)
+    assert load_pack(folder).turn_margin is None
+    text = (folder / "pack.toml").read_text()
+    (folder / "pack.toml").write_text("turn_margin = 0.15\n" + text)
+    assert load_pack(folder).turn_margin == 0.15
+    (folder / "pack.toml").write_text("turn_margin = 1.5\n" + text)
+    with pytest.raises(PackError, match=r"pack\.toml: turn_margin: .*less than or equal to 1"):
+        load_pack(folder)
+
+
 def test_pack_toml_may_overrule_the_normalisation(folder: Path) -> None:
     describe(folder, extra="preprocessing = { mean = 100.0, std = 50.0 }")
 

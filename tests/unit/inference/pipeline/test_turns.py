@@ -89,6 +89,14 @@ def test_the_turn_that_shows_the_best_upright_face_wins_if_clearly_better() -> N
     assert policy.best_turn({0: weak, 90: seen((0, 0.9))}, 0.5) == 0, "not upright at that turn"
 
 
+def test_a_pack_may_want_another_margin() -> None:
+    policy = LookPolicy(turn_margin=0.05)
+    faces = {0: seen((0, 0.7)), 180: seen((180, 0.8))}
+    assert policy.best_turn(faces, 0.5) == 180
+    assert policy.with_turn_margin(None).best_turn(faces, 0.5) == 180
+    assert policy.with_turn_margin(0.15).best_turn(faces, 0.5) == 0
+
+
 def test_a_face_that_only_a_turned_look_shows_must_be_clearly_one() -> None:
     policy = LookPolicy(turn_margin=0.05, clear_margin=0.1)
 

@@ -1,0 +1,29 @@
+"""Networks as their checkpoints have them, to be exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.detector.network import Detector
+from training.loop import checkpoint
+from training.loop.average import mean_weights
+from training.recogniser.network import Recogniser
+from training.straightener.network import STRAIGHTENER, Straightener, StraightRecogniser, behind
+
+
+def trained_recogniser(file: Path) -> Recogniser | StraightRecogniser:
+    """With the straightener that it was trained behind, if there was one. Raises TrainingError."""
+    recogniser = Recogniser()
+    recogniser.load_state_dict(checkpoint.averaged(file))
+    before = (checkpoint.load(file) or {}).get(STRAIGHTENER)
+    if before is None:
+        return recogniser
+    straightener = Straightener()
+    straightener.load_state_dict(before)  # type: ignore[arg-type]  # as RecogniserTask.state() made it
+    return behind(straightener, recogniser)
+
+
+def trained_detector(files: Sequence[Path]) -> Detector:
+    """Of several, the mean of their weights. Raises TrainingError."""
+    return Detector.of(mean_weights([checkpoint.averaged(file) for file in files]))

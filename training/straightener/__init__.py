@@ -1,0 +1,1 @@
+"""A small network before the recogniser: puts a crop straight that lies beside its place."""
