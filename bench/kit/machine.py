@@ -56,8 +56,10 @@ def _cpu() -> tuple[str, frozenset[str]]:
         for line in cpuinfo.read_text("utf-8").splitlines():
             name, _, value = line.partition(":")
             fields.setdefault(name.strip(), value.strip())
-    model = fields.get("model name") or platform.processor() or platform.machine()
-    return model, frozenset(fields.get("flags", "").split())
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    if "cpu family" in fields:  # virtual machines give several generations one name
+        name += f", family {fields['cpu family']}"
+    return name, frozenset(fields.get("flags", "").split())
 
 
 def _version(package: str) -> str | None:

@@ -17,6 +17,7 @@ from storage.records.engines import Engines
 from storage.records.failures import at_open, translated
 from storage.records.migrations.run import migrate
 from storage.records.model import Box
+from storage.records.postgres_visible import PostgresVisible
 from storage.records.sqlite_visible import SqliteVisible
 from storage.records.visible import PooledVisible, VisibleFaces
 
@@ -31,11 +32,7 @@ class Database:
 
     def __init__(self, engines: Engines, timeout_seconds: float) -> None:
         self._engines = engines
-        self._visible: VisibleFaces = (
-            PooledVisible(engines.reader)
-            if engines.direct_reader is None
-            else SqliteVisible(engines.direct_reader)
-        )
+        self._visible = _visible_by(engines, timeout_seconds)
         self._timeout_seconds = timeout_seconds
         self._long_seconds = max(_LONG_SECONDS, timeout_seconds)
         self._is_migrated = False
@@ -116,6 +113,15 @@ class Database:
         async with writer.begin() as connection:
             await _allow_seconds(connection, self._long_seconds)
             await connection.run_sync(migrate)
+
+
+def _visible_by(engines: Engines, timeout_seconds: float) -> VisibleFaces:
+    """The shortest way there is."""
+    if engines.direct_reader is not None:
+        return SqliteVisible(engines.direct_reader)
+    if engines.connect_directly is not None:
+        return PostgresVisible(engines.connect_directly, timeout_seconds)
+    return PooledVisible(engines.reader)
 
 
 async def _allow_seconds(connection: AsyncConnection, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _READERS = 4
 CONNECTIONS = 15
 """The most connections to PostgreSQL, unless somebody says otherwise."""
 _KEPT_CONNECTIONS = 5
+_DIRECT_CONNECTIONS = 1
+"""Of these, for the look-ups of searches."""
 _RETRY_SECONDS = 0.05
 
 
@@ -40,6 +43,8 @@ class Engines:
     writer: AsyncEngine
     direct_reader: Engine | None = None
     """SQLite: for reading without asyncio, in a thread that makes and uses the connection."""
+    connect_directly: Callable[[], Awaitable[asyncpg.Connection]] | None = None
+    """PostgreSQL: makes a connection beside those of the engines, where there is one to spare."""
 
     async def use_write_ahead_log(self) -> None:
         """Set a SQLite file to WAL; the file remembers it.
@@ -160,7 +165,7 @@ def _postgresql(url: URL, timeout_seconds: float, connections: int) -> Engines:
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     milliseconds = str(round(timeout_seconds * 1000))
 
-    async def connect() -> object:
+    async def connect() -> asyncpg.Connection:
         # The driver reads the URL: it knows libpq's parameters, such as sslmode.
         return await asyncpg.connect(
             address,
@@ -175,15 +180,17 @@ def _postgresql(url: URL, timeout_seconds: float, connections: int) -> Engines:
             },
         )
 
+    pooled = max(connections - _DIRECT_CONNECTIONS, 1)
     writer = create_async_engine(
         url,
         hide_parameters=True,
         async_creator=connect,
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
-        pool_size=min(connections, _KEPT_CONNECTIONS),
-        max_overflow=max(connections - _KEPT_CONNECTIONS, 0),
+        pool_size=min(pooled, _KEPT_CONNECTIONS),
+        max_overflow=max(pooled - _KEPT_CONNECTIONS, 0),
         pool_timeout=timeout_seconds,
     )
     # The same pool: a read is one statement, which needs no BEGIN and no ROLLBACK around it.
-    return Engines(writer.execution_options(isolation_level="AUTOCOMMIT"), writer)
+    reader = writer.execution_options(isolation_level="AUTOCOMMIT")
+    return Engines(reader, writer, connect_directly=connect if pooled < connections else None)

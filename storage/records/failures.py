@@ -6,7 +6,9 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -60,6 +62,24 @@ _POSTGRESQL_WRONG = (
 )
 
 
+Failure: TypeAlias = (
+    DBAPIError
+    | sqlite3.Error
+    | asyncpg.PostgresError
+    | asyncpg.InterfaceError
+    | PoolTimeout
+    | OSError
+)
+_FAILURES = (
+    DBAPIError,
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    PoolTimeout,
+    OSError,
+)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what a driver raises into RecordsUnavailable or StorageFull.
@@ -68,7 +88,7 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (DBAPIError, sqlite3.Error, PoolTimeout, OSError) as error:
+    except _FAILURES as error:
         storage_error = translation(error)
         if storage_error is None:
             raise
@@ -80,15 +100,16 @@ _CONNECTION_ERRORS = (
     InterfaceError,
     sqlite3.OperationalError,
     sqlite3.InterfaceError,
+    asyncpg.InterfaceError,
 )
 _AWAY = "the records database does not answer; see STORAGE_RECORDS_URL"
 
 
-def translation(error: DBAPIError | sqlite3.Error | PoolTimeout | OSError) -> StorageError | None:
+def translation(error: Failure) -> StorageError | None:
     """What the driver's error means while the store is in use; None: a bug of ours."""
     if isinstance(error, PoolTimeout | OSError):  # no connection, or none in time
         return RecordsUnavailable(f"{_AWAY} ({type(error).__name__}: {error})")
-    # SQLAlchemy wraps the driver's own; a direct reader raises it bare.
+    # SQLAlchemy wraps the driver's own; what reads directly raises it bare.
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = _code(cause)
     if _is_full(code):

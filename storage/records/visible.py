@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from sqlalchemy import Integer, Select, Text, bindparam, cast, func, select, tuple_
+from sqlalchemy import Dialect, Integer, Select, Text, bindparam, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.identity import FaceId, RevisionId, SpaceId, face_id_of
@@ -38,6 +39,27 @@ def _visible() -> Select[str, int, float, float, float, float]:
 
 VISIBLE = _visible()
 """Takes WANTED, face ids of ours as a JSON array, and SPACE. Returns VisibleRows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledVisible:
+    """VISIBLE as a driver takes it."""
+
+    sql: str
+    constants: Mapping[str, Any]
+    order: Sequence[str]
+    """Of the values, by name."""
+
+    def values(self, space: SpaceId, wanted: str) -> list[Any]:
+        """In their order. wanted: face ids of ours as a JSON array."""
+        named = {**self.constants, WANTED: wanted, SPACE: space}
+        return [named[name] for name in self.order]
+
+
+def compiled_visible(dialect: Dialect) -> CompiledVisible:
+    """For drivers that take values by their place."""
+    compiled = VISIBLE.compile(dialect=dialect)
+    return CompiledVisible(str(compiled), compiled.params, tuple(compiled.positiontup or ()))
 
 
 class VisibleFaces(Protocol):

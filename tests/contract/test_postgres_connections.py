@@ -15,7 +15,7 @@ from storage.records.model import PhotoFilter
 from storage.records.sql import SqlRecordStore
 from tests.contract.postgres_server import PostgresServer
 from tests.contract.postgrest_views import forget_role, url_of
-from tests.contract.sample_photos import BEACH, enrolled
+from tests.contract.sample_photos import BEACH, SPACE, enrolled
 
 LIMITED = "facesearch_limited"
 _OURS = "FROM pg_stat_activity WHERE application_name = 'facesearch'"
@@ -55,7 +55,7 @@ def away(postgres: PostgresServer) -> Iterator[PostgresServer]:
 async def test_there_are_never_more_connections_than_the_setting_says(
     admin: asyncpg.Connection, postgres: PostgresServer
 ) -> None:
-    store = await SqlRecordStore.open(postgres.url("postgres"), timeout_seconds=60, connections=3)
+    store = await SqlRecordStore.open(postgres.url("postgres"), timeout_seconds=60, connections=4)
     locking = await asyncpg.connect(postgres.url("postgres"))  # whose view of others stands still
     async with locking.transaction():
         await locking.execute("LOCK TABLE photos IN EXCLUSIVE MODE")
@@ -68,8 +68,13 @@ async def test_there_are_never_more_connections_than_the_setting_says(
 
         await until(all_wait, "three writers wait for the lock, the others for a connection")
         assert await admin.fetchval(f"SELECT count(*) {_OURS}") == 3
-    assert all(each.created for each in await asyncio.gather(*writers))
-    assert await admin.fetchval(f"SELECT count(*) {_OURS}") == 3
+    made = await asyncio.gather(*writers)
+    assert all(each.created for each in made)
+    faces = [face.face_id for each in made for face in each.photo.faces]
+    # However many searches there are: their look-ups share one.
+    found = await asyncio.gather(*(store.visible(SPACE, faces[n:]) for n in range(12)))
+    assert [set(each) for each in found] == [set(faces[n:]) for n in range(12)]
+    assert await admin.fetchval(f"SELECT count(*) {_OURS}") == 4
     await locking.close()
     await store.close()
 
