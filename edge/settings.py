@@ -124,7 +124,7 @@ class EdgeSettings(BaseSettings):
         description="Size limit of all form fields of a request together.",
     )
     max_in_flight: int = Field(
-        default=32,
+        default=64,
         ge=1,
         description="Requests at work at once in each worker; the next one is answered 429. Those "
         "whose body still comes are not among them; there may be eight times as many.",

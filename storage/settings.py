@@ -116,7 +116,7 @@ class StorageSettings(BaseSettings):
         default=15,
         ge=1,
         le=1000,
-        description="The most connections to PostgreSQL of each worker of the edge; up to 5 stay "
+        description="The most connections to PostgreSQL of each worker of the edge; up to 6 stay "
         "open. Further calls wait.",
     )
     photos_url: str = Field(

@@ -41,7 +41,7 @@ class Scaled:
     cores: int = 2
     """Limit of an inference pod and of an edge."""
     max_in_flight: int = 32
-    """EDGE_MAX_IN_FLIGHT."""
+    """EDGE_MAX_IN_FLIGHT in deploy/k8s."""
     seed: int = 1
 
 

@@ -14,7 +14,7 @@ from bench.load.criteria import CAPACITY, Criterion
 _EDGE_BUSY = 0.6
 """Share of its core that an edge may use: edges cost little beside inference."""
 _PLACES = 32
-"""EDGE_MAX_IN_FLIGHT."""
+"""EDGE_MAX_IN_FLIGHT in deploy/k8s."""
 _EDGE_FULL = 0.5
 """Share of its places that searches may take that last half as long as they may: they come in
 bunches."""

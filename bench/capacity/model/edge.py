@@ -30,7 +30,7 @@ class EdgeServer:
         servers: Sequence[Analyzer],
         *,
         choice: Choice = Choice.LEAST_BUSY,
-        max_in_flight: int = 32,
+        max_in_flight: int = 64,
         first_turn: int = 0,
     ) -> None:
         """servers: may change while it runs. max_in_flight: EDGE_MAX_IN_FLIGHT."""
