@@ -1,4 +1,4 @@
-"""Service times of the real processes, one request at a time and at half of what they can do."""
+"""Service times of the real processes: one request at a time, and while they are busy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench.capacity.model.work import Part
@@ -25,6 +25,7 @@ from bench.capacity.profile import (
 from bench.capacity.running import Running
 from bench.capacity.sharing import shared_speed
 from bench.capacity.sizes import Sizes
+from bench.capacity.steadiness import EVERY_SECONDS, speeds
 from bench.capacity.thread_times import ThreadTimes
 from bench.kit import process_tree
 from bench.kit.machine import machine
@@ -34,8 +35,10 @@ from bench.load.observed import OK
 from bench.load.runs import Run
 from bench.load.sizes import SIZES as LOAD_SIZES
 
-BUSY_SHARE = 0.5
-"""Of all cores: the rate at which CPU times are taken. Caches are warm, and little waits."""
+_HALF, _BUSY = 0.5, 0.8
+"""Of all cores: the rates at which CPU times are taken. What grows from one to the other is what a
+search costs; the rest is what processes take at any rate. At low rates a search costs more, because
+each finds caches cold and threads asleep."""
 _CALIBRATION_SECONDS = 30.0
 _SHORTEST_BURST_SECONDS = 0.0005
 
@@ -47,7 +50,7 @@ class NothingMeasured(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Cpu:
+class Cpu:
     """Seconds of CPU time."""
 
     edge: float
@@ -59,6 +62,17 @@ class _Cpu:
     @property
     def total(self) -> float:
         return self.edge + self.loop + self.photos + self.client
+
+    def line_to(self, other: Cpu, rate: float, its_rate: float) -> tuple[Cpu, Cpu]:
+        """What a request costs, and what is taken a second at any rate: by this at `rate`, and by
+        what `other` says of a higher one."""
+        each, rest = {}, {}
+        for name, mine in asdict(self).items():
+            its = getattr(other, name)
+            slope = (its * its_rate - mine * rate) / (its_rate - rate)
+            rest[name] = max(0.0, (its - slope) * its_rate)
+            each[name] = its - rest[name] / its_rate
+        return Cpu(**each), Cpu(**rest)
 
 
 def measured_profile(
@@ -82,16 +96,29 @@ def measured_profile(
             f"answers by status: {quiet.observed.statuses()}; {len(photos)} photos in the logs"
         )
     cores = len(os.sched_getaffinity(0))
-    rate = BUSY_SHARE * cores * 1000 / sum(quiet.cpu_per_request().values())
+    rate = _HALF * cores * 1000 / sum(quiet.cpu_per_request().values())
     say(f"at half of what it does: {rate:.0f}/s")
-    cpu = _cpu_of_a_request(running, background, rate, sizes.busy_seconds)
+    half = _cpu_of_a_request(running, background, rate, sizes.busy_seconds)
+    high = _BUSY * cores / half.total
+    say(f"at four fifths: {high:.0f}/s")
+    busy = _cpu_of_a_request(running, background, high, sizes.busy_seconds)
+    cpu, rest = half.line_to(busy, rate, high)
+    servers = 1 + len(running.inference.more_pids)
+    background = replace(
+        background,
+        edge=background.edge + rest.edge,
+        inference=background.inference + (rest.loop + rest.photos) / servers,
+    )
+    rate = high
+    say("how steady the machine is")
+    steady = speeds(sizes.steady_seconds)
     say("how much cores slow one another down")
     profile = Profile(
         pack=world.pack.name,
         source="`python -m bench.capacity measure`",
         machine=machine(world.checkout or ROOT),
         cores=cores,
-        servers=1 + len(running.inference.more_pids),
+        servers=servers,
         photos=photos,
         photo_seconds=cpu.photos,
         client=Part(cpu.client, CLIENT_WAKES),
@@ -103,8 +130,10 @@ def measured_profile(
         shared_speed=_shared_speed(world, running.folder, sizes),
         resident=Resident(
             edge=running.edge.rss_bytes(),
-            inference=running.inference.rss_bytes() // (1 + len(running.inference.more_pids)),
+            inference=running.inference.rss_bytes() // servers,
         ),
+        speeds=steady,
+        speeds_every=EVERY_SECONDS,
     )
     profile = calibrated(profile, rate, cpu.total)
     return _with_pauses(profile, quiet), quiet
@@ -135,9 +164,7 @@ def _at_rest(running: Running, seconds: float) -> Background:
     )
 
 
-def _cpu_of_a_request(
-    running: Running, background: Background, rate: float, seconds: float
-) -> _Cpu:
+def _cpu_of_a_request(running: Running, background: Background, rate: float, seconds: float) -> Cpu:
     """Of one request at this rate, without what the processes take at rest."""
     servers = (running.inference.pid, *running.inference.more_pids)
     before, begun = ThreadTimes.of(servers), time.perf_counter()
@@ -147,7 +174,7 @@ def _cpu_of_a_request(
     photos = used.of_photos()
     loop = used.total - photos - background.inference * len(servers) * lasted
     edge = run.cpu_seconds[running.edge.name] - background.edge * lasted
-    return _Cpu(
+    return Cpu(
         edge=edge / count,
         loop=max(0.0, loop) / count,
         photos=photos / count,

@@ -33,7 +33,11 @@ class OneMachine:
         """Predict a run of the load test at this rate, in the form in which one is measured."""
         profile, random = self.profile, Random(self.seed)  # a simulation
         clock = Clock()
-        scheduling = Scheduling(shared_speed=profile.shared_speed)
+        scheduling = Scheduling(
+            shared_speed=profile.shared_speed,
+            speeds=profile.speeds,
+            speeds_every=profile.speeds_every,
+        )
         cores = Cores(clock, profile.cores, scheduling)
         client = Thread(cores)
         servers = [InferenceServer(clock, cores) for _ in range(profile.servers)]

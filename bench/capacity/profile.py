@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -71,6 +71,10 @@ class Profile:
     shared_speed: float
     """Speed of a core while all are busy, to that while the others are idle."""
     resident: Resident
+    speeds: list[float] = field(default_factory=lambda: [1.0])
+    """Of a core over time, in the mean 1; one figure every `speeds_every`. Others use the machine
+    too."""
+    speeds_every: float = 0.1
 
     def works(self) -> list[Work]:
         """A request for each photo, to draw from."""
@@ -137,6 +141,7 @@ def _rounded(profile: Profile) -> Profile:
             for one in profile.photos
         ],
         lateness=[round(seconds, 6) for seconds in profile.lateness],
+        speeds=[round(speed, 4) for speed in profile.speeds],
     )
 
 

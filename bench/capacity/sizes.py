@@ -15,8 +15,10 @@ class Sizes:
     """Without any request, for what processes take at rest."""
     quiet_rounds: int
     """How often every selfie is sent while nothing waits."""
+    steady_seconds: float
+    """For how the speed of the machine changes by itself."""
     busy_seconds: float
-    """At about half of what the machine does."""
+    """At about half of what the machine does, and at four fifths."""
     sharing_photos: int
     sharing_rounds: int
     check_seconds: float
@@ -31,6 +33,7 @@ SIZES = {
     Form.SHORT: Sizes(
         idle_seconds=4.0,
         quiet_rounds=1,
+        steady_seconds=3.0,
         busy_seconds=6.0,
         sharing_photos=30,
         sharing_rounds=3,
@@ -41,6 +44,7 @@ SIZES = {
     Form.FULL: Sizes(
         idle_seconds=20.0,
         quiet_rounds=2,
+        steady_seconds=40.0,
         busy_seconds=30.0,
         sharing_photos=100,
         sharing_rounds=7,

@@ -8,6 +8,7 @@ idle takes over a thread that waits elsewhere, unless it has only just begun to 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +28,11 @@ class Scheduling:
     """A thread that has waited for less stays where it is (Linux: sched_migration_cost_ns)."""
     shared_speed: float = 1.0
     """Speed of a core while all are busy: they share caches and memory. Measured."""
+    speeds: Sequence[float] = (1.0,)
+    """Of all cores, one after the other and then again from the first: others use the machine too.
+    Measured."""
+    speeds_every: float = 0.1
+    """How long each of them lasts."""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,8 @@ class Cores:
         turn.thread.home = core
         work = min(turn.seconds, self._rules.slice_seconds)
         speed = self._rules.shared_speed if not self._idle and self.count > 1 else 1.0
+        place = int(self._clock.now / self._rules.speeds_every) % len(self._rules.speeds)
+        speed *= self._rules.speeds[place]
         took = work / speed
         turn.seconds -= work
         turn.thread.used_seconds += took

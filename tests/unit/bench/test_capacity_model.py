@@ -138,6 +138,19 @@ def test_cores_slow_one_another_down_only_while_all_are_busy() -> None:
     assert seconds_of(2) == pytest.approx(2.0, rel=0.01)
 
 
+def test_a_machine_that_others_use_too_is_slower_for_a_while_and_then_again() -> None:
+    clock = Clock()
+    cores = Cores(
+        clock, 1, Scheduling(slice_seconds=0.01, speeds=(1.0, 0.5, 2.0), speeds_every=0.1)
+    )
+    thread, ended = Thread(cores), list[float]()
+    # 0.1 s of work in the first tenth, 0.05 in the second, 0.2 in the third, and from the first.
+    for _ in range(4):
+        thread.put(0.1, lambda: ended.append(clock.now))
+    clock.run()
+    assert ended == pytest.approx([0.1, 0.225, 0.275, 0.35], abs=0.01)
+
+
 def test_cpu_time_is_what_was_asked_for() -> None:
     queue_clock = Clock()
     cores = Cores(queue_clock, 2)
