@@ -45,9 +45,9 @@ class Deployed:
 
 
 _PLACES = 256
-"""EDGE_MAX_IN_FLIGHT. Locust and PostgreSQL share the cores with the service, and such machines are a fifth slower for
-seconds. The specification names no time for an answer and wants every search answered: so searches
-wait here, where by default the edge says 429."""
+"""EDGE_MAX_IN_FLIGHT. Locust and PostgreSQL share the cores with the service, and such machines are
+a fifth slower for seconds. The specification names no time for an answer and wants every search
+answered: so searches wait here, where by default the edge says 429."""
 
 
 @dataclass(frozen=True, slots=True)
