@@ -67,6 +67,7 @@ Failure: TypeAlias = (
     | sqlite3.Error
     | asyncpg.PostgresError
     | asyncpg.InterfaceError
+    | asyncpg.InternalClientError
     | PoolTimeout
     | OSError
 )
@@ -75,6 +76,7 @@ _FAILURES = (
     sqlite3.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     PoolTimeout,
     OSError,
 )
@@ -101,6 +103,7 @@ _CONNECTION_ERRORS = (
     sqlite3.OperationalError,
     sqlite3.InterfaceError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 _AWAY = "the records database does not answer; see STORAGE_RECORDS_URL"
 

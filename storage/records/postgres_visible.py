@@ -23,9 +23,11 @@ _ENDED = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
 )
-"""What a connection raises that the server has ended."""
+"""What a connection raises that the server has ended. The internal error comes where the server's
+last word has arrived and the end of the connection has not."""
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
