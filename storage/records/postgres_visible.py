@@ -55,7 +55,10 @@ class PostgresVisible:
             await asyncio.wait([self._reading])
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close(timeout=self._timeout_seconds)
+            try:
+                await connection.close(timeout=self._timeout_seconds)
+            except _ENDED:
+                connection.terminate()  # a server that is gone or hangs keeps nobody from ending
 
     def _begin(self, space: SpaceId, wanted: str) -> asyncio.Future[Sequence[VisibleRow]]:
         self._reading = asyncio.create_task(self._read(space, wanted), name="visible")

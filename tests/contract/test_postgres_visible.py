@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 
@@ -114,6 +116,21 @@ async def test_nobody_waits_longer_than_he_may_and_the_next_is_answered(
     await other.execute("ROLLBACK")
     await other.close()
     assert await found(store, faces) == faces
+
+
+async def test_a_server_that_hangs_keeps_nobody_from_ending(
+    store: SqlRecordStore, server: PostgresServer
+) -> None:
+    await found(store, await faces_of(store, "a"))
+    other = await asyncpg.connect(server.url("postgres"))
+    ours = "FROM pg_stat_activity WHERE application_name = 'facesearch'"
+    (look_ups,) = await other.fetch(f"SELECT pid {ours} AND query LIKE '%json_array_elements%'")
+    await other.close()
+    os.kill(look_ups["pid"], signal.SIGSTOP)
+    try:
+        await store.close()
+    finally:
+        os.kill(look_ups["pid"], signal.SIGCONT)
 
 
 async def test_after_the_end_the_records_are_away(store: SqlRecordStore) -> None:
