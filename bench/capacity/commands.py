@@ -71,9 +71,10 @@ def validate(given: Sequence[str]) -> int:
         with running(form, world) as service:
             # Taken anew: a machine that others use too is not the same at every hour.
             profile, quiet = measured_profile(form, world, service, sizes, _say)
-            comparison = make_validation(profile, service, quiet, sizes, load, _say).comparison
-        profile.save(_kept(world))
-        _warn(profile)
+            found = make_validation(profile, service, quiet, sizes, load, _say)
+        comparison = found.comparison
+        found.profile.save(_kept(world))
+        _warn(found.profile)
     for table in comparison.tables():
         print(f"\n{table.title}\n\n{grid(table)}")
     print(f"\nwritten to {keep_comparison(world.pack.name, comparison)}")
@@ -103,7 +104,7 @@ def _both(form: Form, world: World) -> Result:
     with running(form, world) as service:
         profile, quiet = measured_profile(form, world, service, sizes, _say)
         found = make_validation(profile, service, quiet, sizes, load, _say)
-    comparison = found.comparison
+    comparison, profile = found.comparison, found.profile
     return Result(
         _NAME,
         form,

@@ -136,11 +136,12 @@ def measured_profile(
         speeds_every=EVERY_SECONDS,
     )
     profile = calibrated(profile, rate, cpu.total)
-    return _with_pauses(profile, quiet), quiet
+    return with_pauses(profile, quiet), quiet
 
 
-def _with_pauses(profile: Profile, quiet: Run) -> Profile:
-    """With the time that is nobody's CPU: what the model lacks of the measured mean at rest."""
+def with_pauses(profile: Profile, quiet: Run) -> Profile:
+    """The profile with the time that is nobody's CPU: what the model lacks of the mean at rest."""
+    profile = replace(profile, pauses=0.0)
     predicted = OneMachine(profile).run(quiet.plan.rate, _CALIBRATION_SECONDS)
     lacks = quiet.observed.latencies().mean - predicted.observed.latencies().mean
     return replace(profile, pauses=max(0.0, lacks))

@@ -13,7 +13,7 @@ from training.errors import TrainingError
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """What lies in a folder below ``checkpoints``."""
+    """What lies in a folder below ``checkpoints``, or was kept of it below ``record``."""
 
     state: Figure
     history: Sequence[Figure]
@@ -47,7 +47,9 @@ class TrainingRun:
 
     @property
     def hours(self) -> float:
-        """Time spent on steps, by the speeds that the run reported."""
+        """Time spent on steps: as it was kept, or by the speeds that the run reported."""
+        if "hours" in self.state.items():
+            return self.state.at("hours").number()
         a_step = self.samples / self.steps
         seconds, before = 0.0, 0
         for row in self.history:
@@ -76,6 +78,8 @@ def _part(folder: Path) -> TrainingRun:
 
 
 def _rows(file: Path) -> list[Figure]:
+    if not file.exists():
+        return []
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
         return [

@@ -1,4 +1,7 @@
-"""``python -m training.export``: the averaged weights of the last checkpoints as a pack."""
+"""``python -m training.export``: the averaged weights of the last checkpoints as a pack.
+
+What was not trained anew can be taken from a pack.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from rich.console import Console
 
 from training.data.store import open_all
 from training.evaluate.verification import RATES, held_out_faces, verify
 from training.export.graphs import detector_model, recogniser_model
-from training.export.pack import PackText, Threshold, write_pack
+from training.export.pack import DETECTOR_FILE, RECOGNISER_FILE, PackText, Threshold, write_pack
 from training.export.trained import trained_detector, trained_recogniser
 from training.paths import CHECKPOINTS, PREPARED
 from training.recogniser.network import EMBEDDING, embed
+from training.recogniser.published import published
+from training.straightener.network import behind
 
 TURN_MARGIN = 0.13
 """So much better the best face must be after a turn. Of 174 photos of people trained on that lie
@@ -39,9 +45,18 @@ def main() -> None:
         metavar="NAME",
         help="folders below the checkpoints; of several, the mean of their weights",
     )
+    parser.add_argument("--recogniser-of", type=Path, metavar="PACK", help="take this one's again")
+    parser.add_argument("--detector-of", type=Path, metavar="PACK", help="take this one's as it is")
     asked = parser.parse_args()
-    recogniser = trained_recogniser(asked.checkpoints / asked.recogniser / "last.pt")
-    detector = trained_detector([asked.checkpoints / one / "last.pt" for one in asked.detectors])
+    if asked.recogniser_of is None:
+        recogniser = trained_recogniser(asked.checkpoints / asked.recogniser / "last.pt")
+    else:
+        recogniser = behind(*published(asked.recogniser_of / RECOGNISER_FILE))
+    if asked.detector_of is None:
+        checkpoints = [asked.checkpoints / one / "last.pt" for one in asked.detectors]
+        detector = detector_model(trained_detector(checkpoints))
+    else:
+        detector = onnx.load_model(asked.detector_of / DETECTOR_FILE)
     faces = held_out_faces(open_all(asked.prepared))
     crops = torch.from_numpy(np.ascontiguousarray(faces.crops))
     figures = verify(embed(recogniser, crops).numpy(), faces.people)
@@ -56,7 +71,7 @@ def main() -> None:
             "out of LFW View 2 sets 1 to 7, all against all"
         ),
     )
-    write_pack(asked.folder, detector_model(detector), recogniser_model(recogniser), text)
+    write_pack(asked.folder, detector, recogniser_model(recogniser), text)
     size = sum(file.stat().st_size for file in asked.folder.iterdir()) / 1e6
     Console().print(f"{asked.folder}: {size:.2f} MB, accuracy {figures.accuracy:.4f}")
 

@@ -14,6 +14,7 @@ from inference.models.manifest import MANIFEST_NAME
 from inference.models.pack import load_pack, sha256_of
 
 LICENCE = "research and evaluation only (the teachers and the data are); see LICENSE beside it"
+DETECTOR_FILE, RECOGNISER_FILE = "det.onnx", "rec.onnx"
 LICENCE_NAME = "LICENSE"
 """Of the copy beside the weights."""
 _LICENCE_TEXT = Path(__file__).with_name("LICENSE.weights")
@@ -46,8 +47,8 @@ def write_pack(
 ) -> None:
     """Write a pack with its licence and load it as the server would. Raises PackError."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(detector, folder / "det.onnx")
-    onnx.save(recogniser, folder / "rec.onnx")
+    onnx.save(detector, folder / DETECTOR_FILE)
+    onnx.save(recogniser, folder / RECOGNISER_FILE)
     (folder / MANIFEST_NAME).write_text(_manifest(folder, text), encoding="utf-8")
     shutil.copyfile(_LICENCE_TEXT, folder / LICENCE_NAME)
     load_pack(folder)
@@ -65,8 +66,8 @@ def _manifest(folder: Path, text: PackText) -> str:
     if text.thresholds:
         lines.append(f'thresholds_from = "{text.thresholds_from}"')
     roles = (
-        ("det.onnx", "detector", DETECTOR_DEFAULT),
-        ("rec.onnx", "recogniser", RECOGNISER_DEFAULT),
+        (DETECTOR_FILE, "detector", DETECTOR_DEFAULT),
+        (RECOGNISER_FILE, "recogniser", RECOGNISER_DEFAULT),
     )
     for name, role, shift in roles:
         lines += [

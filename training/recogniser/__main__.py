@@ -1,7 +1,8 @@
 """``python -m training.recogniser``: train the recogniser, or go on where it was stopped.
 
 SIGTERM or SIGINT keeps a checkpoint and ends with 0; the same command goes on from there. With
-``--start`` it begins with the weights of another training, or with student-0's, made larger.
+``--start`` it begins with the weights of another training, of a pack, or with student-0's, made
+larger.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from training.paths import CHECKPOINTS, PREPARED, SHARED
 from training.recogniser.faces import Mixture, TrainingFaces
 from training.recogniser.losses import APART, PERHAPS_ONE, TOGETHER
 from training.recogniser.network import Depths, Recogniser, grown_from_first
+from training.recogniser.published import published
 from training.recogniser.task import RecogniserTask, Weights
 from training.straightener.network import Straightener
 from training.teacher import Teacher
@@ -42,8 +44,14 @@ def main() -> None:
     sets = open_all(asked.prepared, asked.sets)
     teacher = Teacher(asked.teacher or asked.shared / "models" / "mbf128")
     folder = asked.checkpoints / asked.name
-    start = None if asked.start is None else checkpoint.load(asked.start)
-    network = Recogniser(depths) if start is None else _begun(start, depths)
+    straightener = _straightener(asked.straightener)
+    start: State | None = None
+    if asked.start is not None and asked.start.suffix == ".onnx":
+        its, network = published(asked.start)
+        straightener = straightener or its
+    else:
+        start = None if asked.start is None else checkpoint.load(asked.start)
+        network = Recogniser(depths) if start is None else _begun(start, depths)
     task = RecogniserTask(
         network,
         TrainingFaces(sets, mixture),
@@ -53,10 +61,12 @@ def main() -> None:
         batch=mixture.size,
         seed=asked.seed,
         weights=weights,
-        straightener=_straightener(asked.straightener),
+        straightener=straightener,
     )
-    if start is not None and not (folder / "last.pt").exists():
-        if "learned" in start:
+    if asked.start is not None and not (folder / "last.pt").exists():
+        if start is None:
+            task.begin_from_published()
+        elif "learned" in start:
             task.begin_from(start)
         else:
             task.begin_from_network()
@@ -99,7 +109,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--name", default="recogniser", help="folder below the checkpoints")
-    parser.add_argument("--start", type=Path, help="student.pt of student-0, or a last.pt")
+    parser.add_argument(
+        "--start", type=Path, help="a last.pt, a rec.onnx of the export, or student.pt of student-0"
+    )
     parser.add_argument(
         "--straightener", type=Path, help="last.pt of one; puts the crops straight first"
     )

@@ -141,11 +141,13 @@ def to_input(crops: Tensor) -> Tensor:
 @torch.no_grad()
 def embed(network: nn.Module, crops: Tensor, at_once: int = 64) -> Tensor:
     """Unit embeddings (n, 512) of crops (n, 112, 112, 3), uint8, in float32."""
-    was_training = network.training
+    # Each part on its own: what stands before a network in training may not be trained itself.
+    modes = {part: part.training for part in network.modules()}
     network.eval()
     parts = [
         functional.normalize(network(to_input(crops[start : start + at_once])))
         for start in range(0, len(crops), at_once)
     ]
-    network.train(was_training)
+    for part, was_training in modes.items():
+        part.training = was_training
     return torch.cat(parts)

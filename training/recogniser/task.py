@@ -22,10 +22,12 @@ from training.recogniser import views
 from training.recogniser.faces import NOBODY, TrainingFaces
 from training.recogniser.losses import UNKNOWN, MarginHead, direction_loss, similarity_loss
 from training.recogniser.network import EMBEDDING, Recogniser, embed, to_input
+from training.recogniser.published import settle
 from training.straightener.network import STRAIGHTENER, Straightener, behind
 from training.teacher import Teacher
 
 FIT_FACES = 4000
+FIT_PARTS = 20
 STRAIGHT_SPREAD = 0.25
 """How far views are moved for the teacher where the student's are put straight: it is to learn what
 the teacher says of straight ones."""
@@ -87,16 +89,23 @@ class RecogniserTask:
         """
         some = self._faces.sample(FIT_FACES, np.random.default_rng(self._seed))
         crops = middle(np.stack(some.crops))
-        own = embed(self.network, torch.from_numpy(crops))
+        network = behind(self._straightener, self.network)
+        own = embed(network, torch.from_numpy(crops))
         its = torch.from_numpy(self._teacher.embed(crops))
         fitted = torch.linalg.lstsq(own, its).solution
         with torch.no_grad():
             self.projection.weight.copy_(fitted.T)
             for person in range(len(self._faces.people)):
                 own_crops = middle(np.stack(self._faces.faces_of(person, FACES_OF_A_CENTRE)))
-                self.margin.weight[person] = embed(self.network, torch.from_numpy(own_crops)).mean(
-                    0
-                )
+                self.margin.weight[person] = embed(network, torch.from_numpy(own_crops)).mean(0)
+
+    def begin_from_published(self) -> None:
+        """The same for weights out of a pack, which have no statistics of their own."""
+        some = self._faces.sample(FIT_FACES, np.random.default_rng(self._seed))
+        crops = torch.from_numpy(middle(np.stack(some.crops)))
+        settle(self.network, crops.chunk(FIT_PARTS), self._straightener)
+        self.average.network.load_state_dict(self.network.state_dict())
+        self.begin_from_network()
 
     def begin_from(self, state: State) -> None:
         """Begin with what another training of the same people learned: its averaged weights."""

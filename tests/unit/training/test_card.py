@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import training
 from training.card.card import card
 from training.card.measured import Measured
 from training.card.runs import TrainingRun
@@ -16,6 +17,7 @@ from training.card.tables import rare
 from training.errors import TrainingError
 
 Json = dict[str, Any]
+RECORD = Path(training.__file__).with_name("record")
 GROUPS = ("all", "age 0–5", "age 6–12", "adults", "female")
 
 
@@ -207,6 +209,19 @@ def test_only_sets_that_were_trained_on_are_listed(documents: Documents) -> None
 def test_hours_are_what_the_reported_speeds_make_of_the_steps(documents: Documents) -> None:
     # 128 images a step: 100 steps at 1 image a second, 100 at 2.
     assert documents.run().hours == pytest.approx((12_800 / 1 + 12_800 / 2) / 3600)
+
+
+def test_hours_are_those_that_were_kept_where_reports_are_gone(documents: Documents) -> None:
+    documents.state["hours"] = 4.5
+    documents.history = []
+    assert documents.run().hours == 4.5
+
+
+@pytest.mark.parametrize("folder", sorted(RECORD.iterdir()), ids=lambda folder: folder.name)
+def test_what_was_kept_of_the_trainings_of_the_starter_pack_can_be_read(folder: Path) -> None:
+    (part,) = TrainingRun.read([folder, RECORD / "straightener"]).earlier
+    assert min(part.steps, part.samples, part.hours) > 0
+    assert part.setting("seed").whole()
 
 
 def test_the_table_of_hard_cases_is_taken_as_it_was_measured(documents: Documents) -> None:
