@@ -99,7 +99,7 @@ bench-full: $(STAMPS)/dev ## Measure everything as the targets ask: takes hours
 # More of the command line, such as OPTIONS="--short" or OPTIONS="--url https://faces.example.org".
 OPTIONS ?=
 .PHONY: acceptance
-acceptance: $(STAMPS)/dev ## Accept as the specification asks: 16 minutes, acceptance-report.md (OPTIONS=--short)
+acceptance: $(STAMPS)/dev ## Accept as the specification asks: 15 minutes, acceptance-report.md (OPTIONS=--short)
 	@$(BIN)/python -m bench.acceptance $(if $(MODELS),--pack "$(MODELS)") \
 	  $(if $(PHOTOS),--photos-dir "$(PHOTOS)") $(OPTIONS)
 

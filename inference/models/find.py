@@ -13,7 +13,7 @@ AUTO = "auto"
 STARTER = "starter"
 EMBEDDED_DIR = Path(__file__).parent / "packs"
 """The packs that come with facesearch. Not there in a build that leaves the weights out."""
-BEST_FIRST = ("antelopev2", "buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc")
+BEST_FIRST = ("buffalo_l", "antelopev2", "buffalo_m", "buffalo_s", "buffalo_sc")
 """InsightFace's packs by accuracy (python-package/README.md); others follow by name."""
 
 
