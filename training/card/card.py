@@ -19,6 +19,8 @@ PARTS = (
     "what those took for a face where there is none. What is exported is the mean of the last "
     "parts' weights, its scores moved so that 0.5 divides faces from the rest."
 )
+MEAN = " What is exported is the mean of the last part's weights and of those that it began with."
+"""Of a recogniser whose kept record says so: `training.export --mean-with`."""
 STRAIGHTENER = (
     " Before it, in the same file, a small network puts the crop straight. It learned, in "
     "{hours:.1f} hours, to say how {samples:.2f} million crops had been moved: on crops of people "
@@ -126,6 +128,7 @@ def _training(measured: Measured) -> dict[str, str]:
         "start": "noise" if is_from_scratch else "the smaller student-0, trained in the same way",
         "similarity_weight": f"{face.setting('weights', 'similarity').number():g}",
         "margin_weight": f"{face.setting('weights', 'margin').number():g}",
+        "recogniser_mean": MEAN if "is_mean_with_start" in face.state.items() else "",
         "straightener": _straightener(measured.straightener),
         "detector_parts": PARTS if box.earlier else "",
         **_parts("recogniser", [*face.earlier, face]),

@@ -20,7 +20,6 @@ from inference.models.pack import load_pack
 from inference.pipeline.detect import Detector
 from inference.pipeline.embed import Recogniser
 from inference.pipeline.faces import DecodeLimits
-from inference.pipeline.looks import Look, LookPolicy
 from inference.runtimes import open_sessions
 from inference.settings import Settings, load_settings
 from training.data.heldout import HELD_OUT_BACKGROUNDS
@@ -96,7 +95,8 @@ def _evaluate(
     progress.update(task, description=f"{folder.name}: recogniser")
     verification = evaluate_recogniser(recogniser, held_out_faces(sets))
     progress.update(task, description=f"{folder.name}: photos")
-    looks = LookPolicy(tuple(Look(size) for size in settings.look_sizes))
+    # As the server looks, turned and close too: the card's count is the one that users get.
+    looks = settings.look_policy.with_turn_margin(pack.turn_margin)
     engine = BareEngine(
         detector,
         recogniser,

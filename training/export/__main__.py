@@ -17,8 +17,9 @@ from training.data.store import open_all
 from training.evaluate.verification import RATES, held_out_faces, verify
 from training.export.graphs import detector_model, recogniser_model
 from training.export.pack import DETECTOR_FILE, RECOGNISER_FILE, PackText, Threshold, write_pack
-from training.export.trained import trained_detector, trained_recogniser
+from training.export.trained import mean_with_published, trained_detector, trained_recogniser
 from training.paths import CHECKPOINTS, PREPARED
+from training.recogniser.faces import Mixture, TrainingFaces
 from training.recogniser.network import EMBEDDING, embed
 from training.recogniser.published import published
 from training.straightener.network import behind
@@ -45,21 +46,29 @@ def main() -> None:
         metavar="NAME",
         help="folders below the checkpoints; of several, the mean of their weights",
     )
+    parser.add_argument(
+        "--mean-with", type=Path, metavar="PACK", help="whose recogniser the training began with"
+    )
     parser.add_argument("--recogniser-of", type=Path, metavar="PACK", help="take this one's again")
     parser.add_argument("--detector-of", type=Path, metavar="PACK", help="take this one's as it is")
     asked = parser.parse_args()
-    if asked.recogniser_of is None:
-        recogniser = trained_recogniser(asked.checkpoints / asked.recogniser / "last.pt")
-    else:
+    sets = open_all(asked.prepared)
+    checkpoint = asked.checkpoints / asked.recogniser / "last.pt"
+    if asked.recogniser_of is not None:
         recogniser = behind(*published(asked.recogniser_of / RECOGNISER_FILE))
+    elif asked.mean_with is not None:
+        faces = TrainingFaces([one for one in sets if len(one.crops)], Mixture())
+        recogniser = mean_with_published(checkpoint, asked.mean_with / RECOGNISER_FILE, faces)
+    else:
+        recogniser = trained_recogniser(checkpoint)
     if asked.detector_of is None:
         checkpoints = [asked.checkpoints / one / "last.pt" for one in asked.detectors]
         detector = detector_model(trained_detector(checkpoints))
     else:
         detector = onnx.load_model(asked.detector_of / DETECTOR_FILE)
-    faces = held_out_faces(open_all(asked.prepared))
-    crops = torch.from_numpy(np.ascontiguousarray(faces.crops))
-    figures = verify(embed(recogniser, crops).numpy(), faces.people)
+    held_out = held_out_faces(sets)
+    crops = torch.from_numpy(np.ascontiguousarray(held_out.crops))
+    figures = verify(embed(recogniser, crops).numpy(), held_out.people)
     text = PackText(
         id=asked.id,
         version=asked.version,
@@ -67,7 +76,7 @@ def main() -> None:
         thresholds=[Threshold(*pair) for pair in zip(RATES, figures.thresholds, strict=True)],
         turn_margin=TURN_MARGIN,
         thresholds_from=(
-            f"{figures.impostors:,} impostor pairs of {len(faces.crops):,} faces of people held "
+            f"{figures.impostors:,} impostor pairs of {len(held_out.crops):,} faces of people held "
             "out of LFW View 2 sets 1 to 7, all against all"
         ),
     )

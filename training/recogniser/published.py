@@ -6,7 +6,7 @@ embeddings; how the norm and the convolution share the work is chosen anew (`set
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from training.data.label import middle
 from training.errors import TrainingError
+from training.recogniser.faces import TrainingFaces
 from training.recogniser.network import Recogniser, to_input
 from training.straightener.network import Straightener
 
@@ -27,6 +29,7 @@ _BEFORE = "straightener."
 """How names of weights begin that lie before the recogniser."""
 _LAYERS = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization"})
 _TINY = 1e-8
+_FACES, _BATCHES = 4000, 20
 
 Layer = nn.Conv2d | nn.Linear | nn.BatchNorm1d
 
@@ -60,12 +63,14 @@ def published(file: Path) -> tuple[Straightener | None, Recogniser]:
 
 @torch.no_grad()
 def settle(
-    recogniser: Recogniser, crops: Sequence[Tensor], straightener: Straightener | None
+    recogniser: Recogniser, faces: TrainingFaces, straightener: Straightener | None, seed: int
 ) -> None:
-    """Give its batch norms the statistics of these crops, and its kernels a usual scale.
+    """Give its batch norms the statistics of some faces, and its kernels a usual scale.
 
-    crops: batches (n, 112, 112, 3), uint8. The embeddings stay as they are.
+    The embeddings stay as they are.
     """
+    some = faces.sample(_FACES, np.random.default_rng(seed))
+    crops = torch.from_numpy(middle(np.stack(some.crops)))
     norms = []
     for layer, norm in _layers(recogniser):
         if isinstance(layer, nn.Conv2d) and norm is not None:
@@ -81,7 +86,7 @@ def settle(
 
     hooks = [norm.register_forward_pre_hook(note) for norm in norms]
     recogniser.eval()
-    for batch in crops:
+    for batch in crops.chunk(_BATCHES):
         images = to_input(batch)
         recogniser(images if straightener is None else straightener.straight(images))
     for hook in hooks:

@@ -27,7 +27,6 @@ from training.straightener.network import STRAIGHTENER, Straightener, behind
 from training.teacher import Teacher
 
 FIT_FACES = 4000
-FIT_PARTS = 20
 STRAIGHT_SPREAD = 0.25
 """How far views are moved for the teacher where the student's are put straight: it is to learn what
 the teacher says of straight ones."""
@@ -101,9 +100,7 @@ class RecogniserTask:
 
     def begin_from_published(self) -> None:
         """The same for weights out of a pack, which have no statistics of their own."""
-        some = self._faces.sample(FIT_FACES, np.random.default_rng(self._seed))
-        crops = torch.from_numpy(middle(np.stack(some.crops)))
-        settle(self.network, crops.chunk(FIT_PARTS), self._straightener)
+        settle(self.network, self._faces, self._straightener, self._seed)
         self.average.network.load_state_dict(self.network.state_dict())
         self.begin_from_network()
 
