@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.kit import process_tree
 from bench.kit.photos import selfie_pictures
 from bench.kit.picture_source import picture_source
 from bench.kit.processes import Service, start_edge, start_inference_workers
@@ -30,6 +31,12 @@ class Running:
     selfies: int
     folder: Path
     """Of the selfies, `<number>.jpg`, and whom they show."""
+
+    @property
+    def processes(self) -> list[int]:
+        """Of the edge and of inference."""
+        servers = (self.inference.pid, *self.inference.more_pids)
+        return [*process_tree.tree(self.edge.pid), *servers]
 
     @property
     def services(self) -> list[Service]:

@@ -36,6 +36,8 @@ class Observed:
     """User and system time of the generator while it sent and read."""
     connections: int
     """Opened in all."""
+    started: float = 0.0
+    """time.perf_counter() at which the first request was due: one clock for all processes."""
 
     @property
     def count(self) -> int:
@@ -74,7 +76,11 @@ class Observed:
 
     def save(self, file: Path) -> None:
         """Write it down; `load` reads it."""
-        facts = {"cpu": self.generator_cpu_seconds, "connections": self.connections}
+        facts = {
+            "cpu": self.generator_cpu_seconds,
+            "connections": self.connections,
+            "started": self.started,
+        }
         np.savez(
             file,
             due=self.due,
@@ -98,4 +104,5 @@ class Observed:
                 is_right=kept["is_right"],
                 generator_cpu_seconds=float(facts["cpu"]),
                 connections=int(facts["connections"]),
+                started=float(facts["started"]),
             )

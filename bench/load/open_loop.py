@@ -55,6 +55,7 @@ class Recorder:
             is_right=self._is_right,
             generator_cpu_seconds=_cpu_seconds() - self._cpu_before,
             connections=connections,
+            started=self.started,
         )
 
 
