@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ from bench.capacity.sizes import Sizes
 from bench.capacity.steadiness import EVERY_SECONDS, speeds
 from bench.capacity.thread_times import ThreadTimes
 from bench.kit import process_tree
+from bench.kit.latency import Latencies
 from bench.kit.machine import machine
 from bench.kit.result import Form
 from bench.kit.world import ROOT, World
@@ -41,6 +43,8 @@ search costs; the rest is what processes take at any rate. At low rates a search
 each finds caches cold and threads asleep."""
 _CALIBRATION_SECONDS = 30.0
 _SHORTEST_BURST_SECONDS = 0.0005
+_WIDTH = 3.29
+"""Standard deviations from the fifth to the ninety-fifth percentile of a normal distribution."""
 
 Say = Callable[[str], None]
 
@@ -136,15 +140,33 @@ def measured_profile(
         speeds_every=EVERY_SECONDS,
     )
     profile = calibrated(profile, rate, cpu.total)
-    return with_pauses(profile, quiet), quiet
+    return as_at_rest(profile, quiet), quiet
 
 
-def with_pauses(profile: Profile, quiet: Run) -> Profile:
-    """The profile with the time that is nobody's CPU: what the model lacks of the mean at rest."""
-    profile = replace(profile, pauses=0.0)
-    predicted = OneMachine(profile).run(quiet.plan.rate, _CALIBRATION_SECONDS)
-    lacks = quiet.observed.latencies().mean - predicted.observed.latencies().mean
-    return replace(profile, pauses=max(0.0, lacks))
+def as_at_rest(profile: Profile, quiet: Run) -> Profile:
+    """The profile with what the model lacks of a run in which nothing waited.
+
+    Of how much searches differ: the spread of what they take of the CPU. Of the mean: time that is
+    nobody's CPU.
+    """
+    profile = replace(profile, pauses=0.0, spread=0.0)
+    real, model = quiet.observed.latencies(), _at_the_rate_of(quiet, profile)
+    lacks = max(0.0, _deviation(real) ** 2 - _deviation(model) ** 2)
+    profile = replace(profile, spread=math.sqrt(lacks) / profile.cpu_seconds)
+    pauses = real.mean - _at_the_rate_of(quiet, profile).mean
+    return replace(profile, pauses=max(0.0, pauses))
+
+
+def _at_the_rate_of(quiet: Run, profile: Profile) -> Latencies:
+    return OneMachine(profile).run(quiet.plan.rate, _CALIBRATION_SECONDS).observed.latencies()
+
+
+def _deviation(latencies: Latencies) -> float:
+    """The standard deviation of the nine tenths in the middle, as if they were normal: one search
+    that met a pause of the machine must not count for all."""
+    ordered = sorted(latencies.seconds)
+    low, high = (ordered[int(share * len(ordered))] for share in (0.05, 0.95))
+    return (high - low) / _WIDTH
 
 
 def _at_rest(running: Running, seconds: float) -> Background:

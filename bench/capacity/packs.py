@@ -22,10 +22,15 @@ class Networks:
 
 MBF128 = Networks(detector_vga=2.57, recogniser=0.234)
 """Counted in the graphs of `mbf128` (SCRFD 2.5 GF, MobileFaceNet)."""
+STARTER = Networks(detector_vga=0.78, recogniser=0.20)
+"""Counted in its graphs; the straightener counts with the recogniser."""
 BUFFALO_L = Networks(detector_vga=9.98, recogniser=6.31)
 """SCRFD-10GF as InsightFace's detection/scrfd/README.md gives it. ResNet-50 for 112 × 112 counted
 from its published layers (3, 4, 14, 3 blocks of two 3 × 3 convolutions; arcface_torch, iresnet.py).
 The pack itself was not run."""
+
+COUNTED = {"mbf128": MBF128, "starter": STARTER}
+"""By the name of the pack."""
 
 RTX_5090 = Gpu(
     detect=BatchTime.through(1.15 * _MS, 16 * 0.18 * _MS, 16),

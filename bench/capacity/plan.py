@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 class NoProfile(Exception):
-    """There is no profile of mbf128, which the plan begins with."""
+    """There is no profile of mbf128, which the plan begins with, or a pack was not compared."""
 
 
 def plan(prices: Prices, say: Say, *, is_written: bool) -> dict[str, str]:
@@ -31,14 +31,15 @@ def plan(prices: Prices, say: Say, *, is_written: bool) -> dict[str, str]:
     """
     profiles = kept_profiles()
     first = next((one for one in profiles if one.pack == "mbf128"), None)
-    comparison = kept_comparison("mbf128")
-    if first is None or comparison is None:
-        raise NoProfile("first: python -m bench.capacity measure and validate, with pack mbf128")
+    comparison, of_runs = kept_comparison("mbf128"), kept_comparison("starter")
+    if first is None or comparison is None or of_runs is None:
+        raise NoProfile("first: python -m bench.capacity validate, with mbf128 and with starter")
     found = plan_staff.rows(profiles, say)
     say("the autoscaler under a step")
     steps = plan_scaling.outcomes(first)
     blocks = {
-        "model": "\n\n".join(grid(table) for table in comparison.tables()),
+        "model": _tables(comparison),
+        "model-runs": _tables(of_runs),
         "services": _services(profiles),
         "staff": grid(plan_staff.table(found, prices)),
         "step": grid(plan_scaling.table(steps)),
@@ -50,6 +51,10 @@ def plan(prices: Prices, say: Say, *, is_written: bool) -> dict[str, str]:
         _draw(comparison, steps, PLOTS)
         write(PAGE, blocks)
     return blocks
+
+
+def _tables(comparison: Comparison) -> str:
+    return "\n\n".join(grid(table) for table in comparison.tables())
 
 
 def _draw(comparison: Comparison, steps: list[plan_scaling.Outcome], folder: Path) -> None:

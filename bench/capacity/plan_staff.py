@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.capacity.cluster import PodCores
 from bench.capacity.model.gpu import Gpu
-from bench.capacity.packs import BUFFALO_L, MBF128, on_cpu, on_gpu
+from bench.capacity.packs import BUFFALO_L, COUNTED, MBF128, on_cpu, on_gpu
 from bench.capacity.prices import Bill, Prices, bill
 from bench.capacity.profile import Profile
 from bench.capacity.staffing import Staff, smallest
@@ -94,9 +94,11 @@ def _kinds(profiles: Sequence[Profile]) -> list[_Kind]:
     kinds = []
     for profile in profiles:
         kinds.append(_Kind(profile, None, 1))
+        if profile.pack in COUNTED:
+            gpu = on_gpu(COUNTED[profile.pack], _SLOWER)
+            kinds.append(_Kind(profile, gpu, _GPU_CORES))
         if profile.pack != "mbf128":
             continue
-        kinds.append(_Kind(profile, on_gpu(MBF128, _SLOWER), _GPU_CORES))
         large = on_cpu(profile, MBF128, "buffalo_l", BUFFALO_L)
         kinds.append(_Kind(large, None, 1))
         kinds.append(_Kind(large, on_gpu(BUFFALO_L, _SLOWER), _GPU_CORES))

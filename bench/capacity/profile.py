@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import Self
 
 from pydantic import TypeAdapter
@@ -17,6 +19,7 @@ CLIENT_WAKES, EDGE_WAKES, LOOP_WAKES = 2, 7, 4
 """In how many pieces the work of a search comes, counted in the code: the edge reads the body in
 pieces and asks two threads for vectors and records; calls of gRPC pass a thread of its own."""
 PROFILES = Path(__file__).with_name("profiles")
+_FACTORS = 12
 _BEFORE = 0.45
 """Of the edge's work on a search, what comes before inference: the body, its digest, the call."""
 _REFUSAL = 0.3
@@ -75,21 +78,28 @@ class Profile:
     """Of a core over time, in the mean 1; one figure every `speeds_every`. Others use the machine
     too."""
     speeds_every: float = 0.1
+    spread: float = 0.0
+    """By how much what a request takes of the CPU differs from the next one's besides its photo's
+    stages: a standard deviation, as a share of the mean."""
 
     def works(self) -> list[Work]:
-        """A request for each photo, to draw from."""
+        """Requests for each photo, to draw from."""
         mean = sum(photo.total for photo in self.photos) / len(self.photos)
         factor = self.photo_seconds / mean
-        return [self._work(photo, factor) for photo in self.photos]
+        return [
+            self._work(photo, factor).times(each)
+            for photo in self.photos
+            for each in spread_about_one(self.spread)
+        ]
 
     def scaled(self, factor: float) -> Self:
         """Every CPU time so many times as long: the same on another machine, or calibrated."""
         return replace(
             self,
             photo_seconds=self.photo_seconds * factor,
-            client=_times(self.client, factor),
-            edge=_times(self.edge, factor),
-            loop=_times(self.loop, factor),
+            client=self.client.times(factor),
+            edge=self.edge.times(factor),
+            loop=self.loop.times(factor),
         )
 
     @property
@@ -124,10 +134,6 @@ class Profile:
         )
 
 
-def _times(part: Part, factor: float) -> Part:
-    return Part(part.seconds * factor, part.wakes)
-
-
 def _share(part: Part, share: float) -> Part:
     return Part(part.seconds * share, max(1, round(part.wakes * share)))
 
@@ -143,6 +149,17 @@ def _rounded(profile: Profile) -> Profile:
         lateness=[round(seconds, 6) for seconds in profile.lateness],
         speeds=[round(speed, 4) for speed in profile.speeds],
     )
+
+
+def spread_about_one(deviation: float) -> list[float]:
+    """Equally likely factors with a mean of 1 and this standard deviation, spread as times are:
+    lognormally. Just 1 for a deviation of 0."""
+    if deviation <= 0:
+        return [1.0]
+    sigma = math.sqrt(math.log(1 + deviation**2))
+    normal = NormalDist(0.0, sigma)
+    factors = [math.exp(normal.inv_cdf((n + 0.5) / _FACTORS)) for n in range(_FACTORS)]
+    return [factor * _FACTORS / sum(factors) for factor in factors]
 
 
 def quantiles(values: Sequence[float], count: int = 100) -> list[float]:

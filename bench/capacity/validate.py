@@ -8,7 +8,7 @@ from itertools import chain
 
 from bench.capacity.comparison import Comparison, Highest, Percentiles
 from bench.capacity.fitted import fitted
-from bench.capacity.measure import with_pauses
+from bench.capacity.measure import as_at_rest
 from bench.capacity.one_machine import OneMachine
 from bench.capacity.pace import EVERY_SECONDS, Watched, speeds
 from bench.capacity.profile import Profile
@@ -114,7 +114,7 @@ def compared(
         edge=edge,
         inference=inference,
     )
-    profile = with_pauses(profile, quiet)
+    profile = as_at_rest(profile, quiet)
     rest = profile.background.edge + profile.background.inference * profile.servers
     found = speeds(every, rest)
     of_steps, of_checks = found[: len(calm)], found[len(calm) :]

@@ -29,6 +29,8 @@ class Source:
     """Whether files are named after the person they show, as in LFW."""
     is_for_backgrounds: bool = False
     """Only its images in which the teacher finds no face, however faint, are kept."""
+    is_held_out_from: bool = True
+    """Whether a fifth is kept for validation. Of people with names it always is."""
 
     def images(self, refused: RefusedPeople) -> Iterator[SourceImage]:
         """Its images in the order of their names, without those of refused people.
@@ -56,7 +58,9 @@ class Source:
         for name in names:
             person = person_of(name) if self.has_names else None
             if person is None or person not in refused:
-                yield SourceImage(name, person, read(name))
+                is_kept = self.is_held_out_from or person is not None
+                held_out = is_kept and is_held_out(name if person is None else person)
+                yield SourceImage(name, person, read(name), held_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,8 @@ class SourceImage:
     name: str
     person: str | None
     data: bytes
-
-    @property
-    def is_held_out(self) -> bool:
-        """Kept for validation: by the person, or by the file where people have no names."""
-        return is_held_out(self.person if self.person is not None else self.name)
+    is_held_out: bool
+    """Kept for validation: by the person, or by the file where people have no names."""
 
 
 def shared_sources(shared: Path) -> list[Source]:
@@ -105,8 +106,9 @@ def shared_sources(shared: Path) -> list[Source]:
 def extra_source(folder: Path) -> Source:
     """A folder of further images: ``images/`` beside a ``SOURCE.toml`` with origin and licence.
 
-    SOURCE.toml may also say ``has_names = true`` (files named as in LFW), ``looks``, and
-    ``backgrounds = true`` (keep what shows no face). Raises TrainingError: without a licence on
+    SOURCE.toml may also say ``has_names = true`` (files named as in LFW), ``looks``,
+    ``backgrounds = true`` (keep what shows no face), and ``held_out = false`` (train on all images
+    of people without names: validation has others). Raises TrainingError: without a licence on
     record a set is not used.
     """
     file = folder / "SOURCE.toml"
@@ -120,6 +122,7 @@ def extra_source(folder: Path) -> Source:
             looks=tuple(int(size) for size in about.get("looks", (160, 320))),
             has_names=bool(about.get("has_names", False)),
             is_for_backgrounds=bool(about.get("backgrounds", False)),
+            is_held_out_from=bool(about.get("held_out", True)),
         )
     except (OSError, KeyError, ValueError) as error:
         raise TrainingError(f"{file} must give origin and licence: {error}") from error

@@ -38,7 +38,7 @@ def main() -> None:
     torch.manual_seed(asked.seed)
     stop = Stop(asked.minutes)
     stop.listen()
-    mixture, weights, depths = Mixture(), Weights(), Depths()
+    mixture, weights, depths = _mixture(asked.people, asked.named_share), Weights(), Depths()
     steps = max(1, asked.samples // mixture.size)
     schedule = Schedule(steps=steps, peak=asked.rate, warmup=min(500, steps // 10))
     sets = open_all(asked.prepared, asked.sets)
@@ -86,6 +86,12 @@ def main() -> None:
     run(task, folder, Plan(steps, evaluate_every=asked.evaluate_every), stop, settings)
 
 
+def _mixture(people: int, named_share: float) -> Mixture:
+    usual = Mixture()
+    others = usual.size - people * usual.images_each
+    return Mixture(people=people, others=others, named_share=named_share)
+
+
 def _straightener(file: Path | None) -> Straightener | None:
     if file is None:
         return None
@@ -102,6 +108,7 @@ def _begun(start: State, depths: Depths) -> Recogniser:
 
 
 def _arguments() -> argparse.Namespace:
+    usual = Mixture()
     parser = argparse.ArgumentParser(prog="python -m training.recogniser", description=__doc__)
     parser.add_argument("--samples", type=int, default=2_700_000, help="views seen in all")
     parser.add_argument("--minutes", type=float, help="end this run after so long")
@@ -115,13 +122,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--straightener", type=Path, help="last.pt of one; puts the crops straight first"
     )
+    parser.add_argument(
+        "--people", type=int, default=usual.people, help="with a name, three faces each, in a batch"
+    )
+    parser.add_argument(
+        "--named-share",
+        type=float,
+        default=usual.named_share,
+        help="of a batch's other faces: from sets with names",
+    )
     parser.add_argument("--sets", nargs="*", help="prepared sets (default: all there are)")
     parser.add_argument("--evaluate-every", type=int, default=1000, help="steps")
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--teacher", type=Path, help="pack to learn from (default: mbf128)")
     parser.add_argument("--prepared", type=Path, default=PREPARED)
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if not 0 <= asked.people * usual.images_each <= usual.size:
+        parser.error(f"--people: a batch of {usual.size} has room for {usual.images_each} of each")
+    return asked
 
 
 if __name__ == "__main__":

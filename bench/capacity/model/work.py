@@ -42,6 +42,10 @@ class Part:
     wakes: int = 1
     """In how many pieces: it waits for a core before each."""
 
+    def times(self, factor: float) -> Self:
+        """So many times as long."""
+        return replace(self, seconds=self.seconds * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -64,3 +68,16 @@ class Work:
     """Of inference, likewise."""
     pauses: float = 0.0
     """Seconds that nobody's CPU is used: wake-ups and the network, at rest."""
+
+    def times(self, factor: float) -> Self:
+        """All that is CPU time so many times as long."""
+        return replace(
+            self,
+            photo=self.photo.times(decode=factor, detect=factor, align=factor, embed=factor),
+            send=self.send.times(factor),
+            receive=self.receive.times(factor),
+            edge_before=self.edge_before.times(factor),
+            edge_after=self.edge_after.times(factor),
+            loop_before=self.loop_before.times(factor),
+            loop_after=self.loop_after.times(factor),
+        )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from statistics import fmean, pstdev
 
 import numpy as np
 import pytest
 
 from bench.capacity.cluster import Cluster, PodCores
+from bench.capacity.measure import as_at_rest
 from bench.capacity.model.arrivals import Stretch, constant, poisson
 from bench.capacity.model.clock import Clock
 from bench.capacity.model.cores import Cores, Thread
@@ -172,6 +174,26 @@ def test_photos_of_a_profile_cost_what_was_measured_in_the_mean(profile: Profile
     totals = [one.photo.total for one in profile.works()]
     assert sum(totals) / len(totals) == pytest.approx(profile.photo_seconds)
     assert totals[0] != totals[1]
+
+
+def test_searches_that_differ_beside_their_photos_still_cost_the_same_in_the_mean(
+    profile: Profile,
+) -> None:
+    works = replace(profile, spread=0.2).works()
+    edges = [one.edge_before.seconds + one.edge_after.seconds for one in works]
+    assert fmean(one.photo.total for one in works) == pytest.approx(profile.photo_seconds)
+    assert fmean(edges) == pytest.approx(profile.edge.seconds)
+    assert pstdev(edges) / fmean(edges) == pytest.approx(0.2, rel=0.1)
+
+
+def test_a_profile_is_given_the_spread_and_the_mean_of_a_run_at_rest(profile: Profile) -> None:
+    real = replace(profile, pauses=5 * MS, spread=0.15)
+    quiet = OneMachine(real, seed=3).run(10.0, 60.0)
+
+    found = as_at_rest(replace(profile, pauses=0.0), quiet)
+
+    assert found.spread == pytest.approx(0.15, rel=0.2)
+    assert found.pauses == pytest.approx(5 * MS, abs=0.3 * MS)
 
 
 def test_a_larger_pack_costs_more_where_its_networks_are_larger(profile: Profile) -> None:
