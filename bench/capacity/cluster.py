@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from bench.capacity.model.arrivals import Stretch, poisson
+from bench.capacity.model.background import background
 from bench.capacity.model.clock import Clock
-from bench.capacity.model.cores import Cores, Scheduling
+from bench.capacity.model.cores import Cores, Scheduling, Thread
 from bench.capacity.model.edge import Choice, EdgeServer
 from bench.capacity.model.gpu import Gpu, GpuServer
 from bench.capacity.model.inference import Analyzer, InferenceLimits, InferenceServer
@@ -21,6 +22,10 @@ NETWORK_SECONDS = 0.002
 """Of a search, between pods: assumed."""
 VECTORS_SECONDS = 0.010
 """Of a search in a Milvus server, beyond a search in memory: assumed for an index in memory."""
+
+
+PLACES = 32
+"""EDGE_MAX_IN_FLIGHT in deploy/k8s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """So many pods of each kind, with nothing else on their cores."""
+    """So many pods of each kind. Their cores also have what processes take at any rate."""
 
     profile: Profile
     edges: int
@@ -65,10 +70,20 @@ class Cluster:
         servers = [server_on(clock, cores, self.gpu) for cores in server_cores]
         edges = [
             EdgeServer(
-                clock, cores, servers, choice=Choice.IN_TURN, first_turn=random.randrange(10_000)
+                clock,
+                cores,
+                servers,
+                choice=Choice.IN_TURN,
+                max_in_flight=PLACES,
+                first_turn=random.randrange(10_000),
             )
             for cores in edge_cores
         ]
+        seconds = sum(stretch.seconds for stretch in stretches)
+        rest = self.profile.background
+        for pods, share in ((edge_cores, rest.edge), (server_cores, rest.inference)):
+            for pod in pods:
+                clock.start(background(clock, Thread(pod), share, seconds, random, rest.burst))
         works = cluster_works(self.profile)
         callers = Callers(clock, edges, lambda: random.choice(works), random)
         callers.send(poisson(stretches, random))

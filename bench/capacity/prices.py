@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from bench.capacity.profile import Profile
@@ -42,10 +43,12 @@ class Bill:
 
 
 def bill(profile: Profile, staff: Staff, *, server_cores: int, has_gpu: bool, busy: float) -> Bill:
-    """Pods so that none is busier than `busy` (0 to 1), and one of each kind may go."""
-    used = staff.offered.inference_busy * staff.servers
-    by_load = -(-used // busy) if not has_gpu else staff.servers
-    servers = max(int(by_load), staff.servers + 1)
+    """Pods so that no core of inference is busier than `busy` (0 to 1), and one of each kind may
+    go."""
+    used = staff.rate * (profile.photo_seconds + profile.loop.seconds)
+    free = busy * server_cores - profile.background.inference
+    by_load = math.ceil(used / free) if not has_gpu else staff.servers
+    servers = max(by_load, staff.servers + 1)
     edges = staff.edges + _SPARE_EDGES
     memory = edges * profile.resident.edge + servers * profile.resident.inference
     return Bill(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import NormalDist
+from statistics import NormalDist, fmean, pstdev
 from typing import Self
 
 from pydantic import TypeAdapter
@@ -79,8 +79,8 @@ class Profile:
     too."""
     speeds_every: float = 0.1
     spread: float = 0.0
-    """By how much what a request takes of the CPU differs from the next one's besides its photo's
-    stages: a standard deviation, as a share of the mean."""
+    """How much what a request takes of the CPU, its photo included, differs from what its photo's
+    stages took while nothing waited: a standard deviation, as a share of the mean."""
 
     def works(self) -> list[Work]:
         """Requests for each photo, to draw from."""
@@ -159,7 +159,9 @@ def spread_about_one(deviation: float) -> list[float]:
     sigma = math.sqrt(math.log(1 + deviation**2))
     normal = NormalDist(0.0, sigma)
     factors = [math.exp(normal.inv_cdf((n + 0.5) / _FACTORS)) for n in range(_FACTORS)]
-    return [factor * _FACTORS / sum(factors) for factor in factors]
+    # So few lie a little closer together than the distribution does.
+    mean, own = fmean(factors), pstdev(factors)
+    return [max(0.0, 1 + (factor - mean) * deviation / own) for factor in factors]
 
 
 def quantiles(values: Sequence[float], count: int = 100) -> list[float]:

@@ -8,7 +8,7 @@ from enum import Enum
 from random import Random
 
 from bench.capacity.autoscaler import SYNC_SECONDS, Autoscaler, Behaviour
-from bench.capacity.cluster import cluster_works
+from bench.capacity.cluster import PLACES, cluster_works
 from bench.capacity.model.arrivals import Stretch, poisson
 from bench.capacity.model.clock import Clock, Process
 from bench.capacity.model.cores import Cores, Scheduling
@@ -40,7 +40,7 @@ class Scaled:
     """From the wish for a pod until calls reach it: schedule, start, readiness, name resolution."""
     cores: int = 2
     """Limit of an inference pod and of an edge."""
-    max_in_flight: int = 32
+    max_in_flight: int = PLACES
     """EDGE_MAX_IN_FLIGHT in deploy/k8s."""
     seed: int = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bench.capacity.cluster import Cluster, Offered, PodCores
+from bench.capacity.cluster import PLACES, Cluster, Offered, PodCores
 from bench.capacity.model.arrivals import Stretch
 from bench.capacity.model.gpu import Gpu
 from bench.capacity.profile import Profile
@@ -13,14 +13,17 @@ from bench.load.criteria import CAPACITY, Criterion
 
 _EDGE_BUSY = 0.6
 """Share of its core that an edge may use: edges cost little beside inference."""
-_PLACES = 32
-"""EDGE_MAX_IN_FLIGHT in deploy/k8s."""
-_EDGE_FULL = 0.5
+_EDGE_FULL = 0.35
 """Share of its places that searches may take that last half as long as they may: they come in
 bunches."""
 _MIN_EDGES = 2
 """One may go."""
-_MIN_SECONDS = 1.5
+_MIN_SECONDS = 6.0
+_MIN_PHOTOS = 100
+"""A run lasts as long as so many photos one after the other: a queue takes its time to grow."""
+_WHOLE = 1_000.0
+"""Searches a second up to which a cluster of CPUs is modelled as a whole. Beyond it one part of it
+is: pods know nothing of one another, so ten such parts do ten times as much."""
 _ALONE = 5.0
 _HOPELESS = 8
 """Times the pods that the CPU alone would ask for."""
@@ -28,7 +31,7 @@ _GROWTH = 1.3
 _EXACTNESS = 0.02
 """Of a number of pods: two runs of the model differ by as much."""
 _ONE_PROCESS_BUSY = 0.95
-"""A thread or device does no more, however long the queue may be."""
+"""A thread, core or device does no more, however long the queue may be."""
 
 
 class NeverHolds(Exception):
@@ -51,8 +54,12 @@ def smallest(
     """The fewest inference pods that answer every search, and 99 % of them in time.
 
     Searches come at random (Poisson). gpu: of each inference pod; None: a CPU. requests: of one
-    run of the model. Raises NeverHolds.
+    run of the model, at least. Raises NeverHolds.
     """
+    parts = 1 if gpu is not None else max(1, round(rate / _WHOLE))
+    if parts > 1:
+        part = smallest(profile, rate / parts, gpu, cores, requests)
+        return Staff(rate, part.edges * parts, part.servers * parts, part.offered)
     criterion = in_time(profile, gpu)
     edges = _edges(profile, rate, cores, criterion)
     low = high = max(1, math.ceil(rate / _most(profile, gpu, cores)))
@@ -60,7 +67,8 @@ def smallest(
 
     def holds(servers: int) -> bool:
         cluster = Cluster(profile, edges, servers, cores, gpu)
-        seconds = max(_MIN_SECONDS, requests / rate)
+        photos = _MIN_PHOTOS * profile.photo_seconds
+        seconds = max(_MIN_SECONDS, photos, requests / rate)
         tried[servers] = cluster.offer([Stretch(rate, seconds)])
         return criterion.holds(tried[servers].observed)
 
@@ -82,7 +90,7 @@ def _edges(profile: Profile, rate: float, cores: PodCores, criterion: Criterion)
     """Edges that have the CPU, and the places for all searches that are at work at once."""
     by_cpu = rate * profile.edge.seconds / _EDGE_BUSY / cores.edge
     typical = criterion.p99_seconds / 2
-    by_places = rate * typical / (_PLACES * _EDGE_FULL)
+    by_places = rate * typical / (PLACES * _EDGE_FULL)
     return max(_MIN_EDGES, math.ceil(by_cpu), math.ceil(by_places))
 
 
@@ -98,7 +106,8 @@ def in_time(profile: Profile, gpu: Gpu | None) -> Criterion:
 def _most(profile: Profile, gpu: Gpu | None, cores: PodCores) -> float:
     """Searches a second that one inference pod cannot exceed."""
     if gpu is None:
-        return cores.inference / (profile.photo_seconds + profile.loop.seconds)
+        free = cores.inference * _ONE_PROCESS_BUSY - profile.background.inference
+        return free / (profile.photo_seconds + profile.loop.seconds)
     photo = profile.works()[0].photo
     pixels = (photo.decode + photo.align) / photo.total * profile.photo_seconds
     loop = profile.loop.seconds * gpu.loop_factor

@@ -23,9 +23,9 @@ _SEARCH = 1.17
 """Linux looks at n · (1 − (1.17 · busy)²) of n cores, below one at none (update_idle_cpu_scan)."""
 _TICK_SECONDS = 0.004
 """250 a second, as usual."""
-_PATIENCE = 1
-"""Failures after which an idle core takes over even who has only just run elsewhere (Linux:
-cache_nice_tries)."""
+_PATIENT_TICKS = 2
+"""At so many ticks in a row an idle core leaves who has only just run elsewhere, and then takes it
+over all the same (Linux: cache_nice_tries)."""
 _NOTHING = 1e-12
 """Seconds that are left by rounding."""
 
@@ -36,7 +36,8 @@ class Scheduling:
 
     slice_seconds: float = 0.0005
     """How long a thread keeps a core that others want. Since Linux 6.6 who wakes and had little
-    gets it soon: bursts of half a millisecond waited 0.08 ms beside long ones (measured)."""
+    goes first: bursts of half a millisecond waited 0.08 ms beside long ones (measured). A line has
+    one order here, so all take turns that short instead."""
     migration_seconds: float = 0.0005
     """A thread that ran so lately stays where it is (Linux: sched_migration_cost_ns)."""
     shared_speed: float = 1.0
@@ -71,6 +72,8 @@ class Cores:
         self._noted = 0.0
         self._is_watched = False
         """Whether the next tick is awaited: somebody waits though a core is idle."""
+        self._ticked = 0
+        """The number of the last tick that was awaited."""
         self._failed = 0
         """Ticks in a row at which an idle core took nobody over."""
         self._waking: int | None = None
@@ -95,11 +98,12 @@ class Cores:
             self._watch()
 
     def _watch(self) -> None:
-        """At a tick an idle core looks who waits elsewhere."""
+        """At a tick one of the idle cores looks who waits elsewhere."""
         if self._idle and not self._is_watched and any(self._lines):
             self._is_watched = True
-            ticks = math.floor(self._clock.now / _TICK_SECONDS) + 1
-            self._clock.at(ticks * _TICK_SECONDS, self._tick)
+            # A quotient may be rounded down at the very moment of a tick.
+            self._ticked = max(self._ticked, math.floor(self._clock.now / _TICK_SECONDS)) + 1
+            self._clock.at(self._ticked * _TICK_SECONDS, self._tick)
 
     def _tick(self) -> None:
         self._is_watched = False
@@ -107,7 +111,7 @@ class Cores:
             self._failed = 0
             return
         core = min(self._idle)
-        turn = self._taken_over(is_patient=self._failed <= _PATIENCE)
+        turn = self._taken_over(is_patient=self._failed < _PATIENT_TICKS)
         if turn is None:
             self._failed += 1
         else:
@@ -122,18 +126,16 @@ class Cores:
         home, before, thread.before = thread.home, thread.before, thread.home
         if home < 0:
             return min(self._idle) if self._idle else self._shortest()
-        target = home
-        if self._waking is not None and home not in self._idle:
-            here = self._lines[self._waking]
-            if not here or len(here) < len(self._lines[home]):
-                target = self._waking
-        for known in (target, home, before):
+        for known in (home, before):
             if known in self._idle:
                 return known
         self._note()
         if self._idle and self._busy < self._looks_up_to:
             return min(self._idle)
-        return target
+        if self._waking is None:
+            return home
+        here = self._lines[self._waking]
+        return self._waking if not here or len(here) < len(self._lines[home]) else home
 
     def _note(self) -> None:
         """How busy the cores were lately, as Linux counts it."""
@@ -182,7 +184,8 @@ class Cores:
         """Who leaves the longest line; if patient, nobody who has only just run."""
         longest = max(self._lines, key=len)
         for turn in longest:
-            lately = self._clock.now - turn.thread.ran < self._rules.migration_seconds
+            since = self._clock.now - turn.thread.ran
+            lately = since < self._rules.migration_seconds - _NOTHING
             if not (is_patient and lately):
                 longest.remove(turn)
                 return turn

@@ -70,7 +70,7 @@ class Work:
     """Seconds that nobody's CPU is used: wake-ups and the network, at rest."""
 
     def times(self, factor: float) -> Self:
-        """All that is CPU time so many times as long."""
+        """All CPU time of an answer so many times as long; a refusal costs what it did."""
         return replace(
             self,
             photo=self.photo.times(decode=factor, detect=factor, align=factor, embed=factor),

@@ -22,6 +22,7 @@ from bench.capacity.model.service import Callers
 from bench.capacity.model.work import FULL, LATE, OK, Part, Photo, Work
 from bench.capacity.one_machine import OneMachine, calibrated
 from bench.capacity.packs import BUFFALO_L, MBF128, on_cpu
+from bench.capacity.prices import bill
 from bench.capacity.profile import Background, Profile, Resident
 from bench.capacity.staffing import smallest
 from bench.load.observed import Observed
@@ -183,7 +184,7 @@ def test_searches_that_differ_beside_their_photos_still_cost_the_same_in_the_mea
     edges = [one.edge_before.seconds + one.edge_after.seconds for one in works]
     assert fmean(one.photo.total for one in works) == pytest.approx(profile.photo_seconds)
     assert fmean(edges) == pytest.approx(profile.edge.seconds)
-    assert pstdev(edges) / fmean(edges) == pytest.approx(0.2, rel=0.1)
+    assert pstdev(edges) / fmean(edges) == pytest.approx(0.2, rel=0.01)
 
 
 def test_a_profile_is_given_the_spread_and_the_mean_of_a_run_at_rest(profile: Profile) -> None:
@@ -193,7 +194,7 @@ def test_a_profile_is_given_the_spread_and_the_mean_of_a_run_at_rest(profile: Pr
     found = as_at_rest(replace(profile, pauses=0.0), quiet)
 
     assert found.spread == pytest.approx(0.15, rel=0.2)
-    assert found.pauses == pytest.approx(5 * MS, abs=0.3 * MS)
+    assert found.pauses == pytest.approx(5 * MS, abs=0.5 * MS)
 
 
 def test_a_larger_pack_costs_more_where_its_networks_are_larger(profile: Profile) -> None:
@@ -219,6 +220,31 @@ def test_a_cluster_needs_pods_for_its_load_and_some_to_spare(profile: Profile) -
     assert load <= staff.servers <= 2 * load + 1
     fewer = Cluster(profile, staff.edges, staff.servers - 1).offer([Stretch(150.0, 10.0)])
     assert fewer.observed.latencies().p99 > 0.2 or fewer.observed.share(OK) < 1.0
+
+
+def test_the_pods_of_a_cluster_hold_their_load_for_longer_than_it_took_to_choose_them(
+    profile: Profile,
+) -> None:
+    staff = smallest(profile, 150.0, None, PodCores(), requests=1_500)
+    longer = Cluster(profile, staff.edges, staff.servers, seed=2).offer([Stretch(150.0, 60.0)])
+    assert longer.observed.share(OK) == 1.0
+    assert longer.observed.latencies().p99 < 0.2 * 1.25
+    assert longer.inference_busy < 0.95
+
+
+def test_ten_parts_of_a_cluster_do_ten_times_as_much(profile: Profile) -> None:
+    whole, part = (
+        smallest(profile, rate, None, PodCores(), requests=500) for rate in (3_000.0, 1_000.0)
+    )
+    assert (whole.edges, whole.servers) == (3 * part.edges, 3 * part.servers)
+
+
+def test_what_is_ordered_keeps_cores_below_what_they_may_do(profile: Profile) -> None:
+    staff = smallest(profile, 150.0, None, PodCores(), requests=500)
+    ordered = bill(profile, staff, server_cores=1, has_gpu=False, busy=0.5)
+    used = 150 * (profile.photo_seconds + profile.loop.seconds)
+    share = used / ordered.servers + profile.background.inference
+    assert 0.4 < share <= 0.5
 
 
 def test_a_thread_serves_in_the_order_of_arrival() -> None:
