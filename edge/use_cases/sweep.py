@@ -135,6 +135,11 @@ class Sweep:
             _log.exception("sweep_failed", reason=repr(error))
         report = SweepReport(**tally, failure=failure)
         self._report_to(report)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # A lease that could not be given back took the place of the cancellation. Going on
+            # would keep the process from ever ending.
+            raise asyncio.CancelledError
         return report
 
     async def _collect(self, tally: Counter[str]) -> None:

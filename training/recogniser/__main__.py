@@ -139,7 +139,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     asked = parser.parse_args()
     if not 0 <= asked.people * usual.images_each <= usual.size:
-        parser.error(f"--people: a batch of {usual.size} has room for {usual.images_each} of each")
+        most = usual.size // usual.images_each
+        parser.error(f"--people: {usual.images_each} faces each, so at most {most} in a batch")
     return asked
 
 

@@ -188,6 +188,29 @@ async def test_a_sweep_that_is_asked_for_runs_soon_and_many_requests_make_one(ba
     assert [report.collected for report in reports] == [1]
 
 
+async def test_a_sweep_ends_when_cancelled_though_its_lease_cannot_be_given_back(
+    base: Base,
+) -> None:
+    collecting = asyncio.Event()
+
+    async def wait() -> None:
+        collecting.set()
+        await asyncio.Event().wait()
+
+    await replaced_photo(base)
+    base.record_steps.before["expire"] = wait
+    base.record_steps.before["drop_lease"] = failing(RecordsUnavailable("away"))
+    running = asyncio.create_task(base.sweep.run())
+    base.sweep.soon()
+    async with asyncio.timeout(10):
+        await collecting.wait()
+    running.cancel()
+    _, going_on = await asyncio.wait({running}, timeout=2)
+    for task in going_on:
+        task.cancel()
+    assert not going_on
+
+
 async def test_what_leaves_garbage_asks_for_a_sweep_and_what_does_not_does_not(
     base: Base,
 ) -> None:
