@@ -18,6 +18,9 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Bind to the parent, then become the command."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
+    # A shell starts what runs in its background with this one ignored, which would be inherited:
+    # a process that ends on Ctrl-C alone could then not be stopped.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
             sys.exit("prctl(PR_SET_PDEATHSIG) failed")

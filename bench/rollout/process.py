@@ -65,6 +65,10 @@ class Process:
         self._send(signal.SIGKILL)
         self.end()
 
+    def end_at_once(self) -> None:
+        """Send SIGKILL; returns at once, and `ended` says -9."""
+        self._send(signal.SIGKILL)
+
     def freeze(self) -> None:
         """SIGSTOP: its connections stay, and nothing is answered."""
         self._send(signal.SIGSTOP)

@@ -14,6 +14,8 @@ from bench.rollout.scenarios import Happened, Scenario
 
 _OK = 200
 _NOT_READY = 503
+_GRACE_SECONDS = 30.0
+"""For a store to end in: what Kubernetes gives a pod that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,12 @@ class Rehearsal:
         begun = time.monotonic()
         cluster.note(f"{process.name} is restarted")
         process.ask_to_end()
-        cluster.until(lambda: not process.is_running, f"{process.name} has ended")
+        while process.is_running:
+            if time.monotonic() - begun > _GRACE_SECONDS:
+                cluster.note(f"{process.name}: its grace period is over")
+                process.end_at_once()
+                break
+            cluster.tick()
         code = process.ended()
         start()
         cluster.note(f"{process.name} is back")

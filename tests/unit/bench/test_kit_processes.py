@@ -56,6 +56,19 @@ def test_a_process_ends_when_the_benchmark_fails(world: World) -> None:
     assert not is_alive(seen[0])
 
 
+def test_a_process_ends_on_ctrl_c_though_a_shell_started_the_benchmark_in_its_background(
+    world: World,
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as such a shell leaves it
+    try:
+        with started("x", [sys.executable, "-c", SERVES], world, {}) as child:
+            child.serving()
+            os.kill(child.pid, signal.SIGINT)
+            assert child.ended() != 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_process_that_ends_before_it_serves_says_why(world: World) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no such pack')"]
     with (
