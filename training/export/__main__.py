@@ -17,8 +17,14 @@ from training.data.store import open_all
 from training.evaluate.verification import RATES, held_out_faces, verify
 from training.export.graphs import detector_model, recogniser_model
 from training.export.pack import DETECTOR_FILE, RECOGNISER_FILE, PackText, Threshold, write_pack
-from training.export.trained import mean_with_published, trained_detector, trained_recogniser
+from training.export.trained import (
+    SEED,
+    mean_with_published,
+    trained_detector,
+    trained_recogniser,
+)
 from training.paths import CHECKPOINTS, PREPARED
+from training.recogniser.centre import centre
 from training.recogniser.faces import Mixture, TrainingFaces
 from training.recogniser.network import EMBEDDING, embed
 from training.recogniser.published import published
@@ -56,11 +62,14 @@ def main() -> None:
     checkpoint = asked.checkpoints / asked.recogniser / "last.pt"
     if asked.recogniser_of is not None:
         recogniser = behind(*published(asked.recogniser_of / RECOGNISER_FILE))
-    elif asked.mean_with is not None:
-        faces = TrainingFaces([one for one in sets if len(one.crops)], Mixture())
-        recogniser = mean_with_published(checkpoint, asked.mean_with / RECOGNISER_FILE, faces)
     else:
-        recogniser = trained_recogniser(checkpoint)
+        faces = TrainingFaces([one for one in sets if len(one.crops)], Mixture())
+        recogniser = (
+            trained_recogniser(checkpoint)
+            if asked.mean_with is None
+            else mean_with_published(checkpoint, asked.mean_with / RECOGNISER_FILE, faces)
+        )
+        centre(recogniser, faces, SEED)
     if asked.detector_of is None:
         checkpoints = [asked.checkpoints / one / "last.pt" for one in asked.detectors]
         detector = detector_model(trained_detector(checkpoints))
