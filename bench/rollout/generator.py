@@ -60,7 +60,8 @@ class Load:
             else:
                 data = self._requests.search(number, request_id)
             sent = time.monotonic()
-            answer = await self._client.ask(data)
+            is_lost = bool(attempts) and attempts[-1].is_lost
+            answer = await self._client.ask(data, is_lost=is_lost)
             attempts.append(_attempt(request_id, sent, answer))
             pause = pause_before_next(attempts, due)
             if pause is None:

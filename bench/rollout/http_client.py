@@ -36,11 +36,15 @@ class Client:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._idle: list[tuple[float, _Connection]] = []
 
-    async def ask(self, request: bytes) -> Answer:
-        """The answer to a whole request."""
+    async def ask(self, request: bytes, *, is_lost: bool = False) -> Answer:
+        """The answer to a whole request.
+
+        is_lost: its last connection broke, so it gets a new one: others that were kept may lead to
+        where that one led.
+        """
         try:
             async with asyncio.timeout(self._patience_seconds):
-                connection = await self._connection()
+                connection = await (self._connect() if is_lost else self._connection())
                 answer = await connection.ask(request)
         except (OSError, EOFError, ValueError, TimeoutError):
             return Answer(NO_ANSWER)
@@ -62,6 +66,9 @@ class Client:
             if time.monotonic() < since + _IDLE_SECONDS and connection.is_open:
                 return connection
             connection.close()
+        return await self._connect()
+
+    async def _connect(self) -> _Connection:
         return _Connection(*await asyncio.open_connection(self._host, self._port))
 
 

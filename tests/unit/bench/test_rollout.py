@@ -350,8 +350,10 @@ async def under_load(
     respond: by the number of what was sent, counted from 0; empty: it hangs up.
     """
     heads: list[bytes] = []
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -376,6 +378,7 @@ async def under_load(
             waiting: Awaitable[None] = load.one(number, now())
             await waiting
         client.close()
+        await asyncio.gather(*filter(None, serving))
     return load, heads
 
 
@@ -394,6 +397,38 @@ async def test_a_request_whose_connection_breaks_is_sent_again_under_another_id(
     sent = [f"X-Request-Id: {one}\r\n".encode() for one in ids]
     assert all(line in head for line, head in zip(sent, heads, strict=True))
     assert len(set(ids)) == 2
+
+
+async def test_what_is_sent_again_after_a_loss_gets_a_new_connection() -> None:
+    """Two kept connections lead to an edge that is dead; whoever connects anew is answered."""
+    is_dead = asyncio.Event()
+    alive = asyncio.Barrier(2)
+    serving: set[asyncio.Task[None] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        served = 0
+        while await reader.read(1 << 20):
+            if served and is_dead.is_set():
+                break
+            served += 1
+            if not is_dead.is_set():
+                await alive.wait()  # so that each request has a connection
+            writer.write(http("200 OK", ANN))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        client = Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", 20.0)
+        requests = Requests(SELFIES, "key")
+        load = Load(client, requests, 100)
+        now = asyncio.get_running_loop().time
+        await asyncio.gather(load.one(0, now()), load.one(1, now()))
+        is_dead.set()
+        await load.one(2, now())
+        client.close()
+        await asyncio.gather(*filter(None, serving))
+    assert [one.said for one in load.done[-1].attempts] == ["no answer", "200"]
 
 
 async def test_a_refusal_is_kept_with_its_code_and_what_it_asks_for() -> None:
