@@ -49,11 +49,6 @@ def machine(checkout: Path) -> dict[str, JSON]:
     }
 
 
-def has_amx() -> bool:
-    """Whether the CPU has AMX for bf16, which targets that rest on its speed count on."""
-    return "amx_bf16" in _cpu()[1]
-
-
 def _cpu() -> tuple[str, frozenset[str]]:
     fields: dict[str, str] = {}
     cpuinfo = Path("/proc/cpuinfo")
