@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from storage.errors import StoreMisconfigured
+from storage.records.sqlite_connection import LettingGo
 
 _SQLITE = "sqlite+aiosqlite"
 _DIRECT_SQLITE = "sqlite+pysqlite"
@@ -109,11 +110,12 @@ def _sqlite(url: URL, timeout_seconds: float) -> Engines:
         raise StoreMisconfigured("records cannot be kept in SQLite without a file: use memory://")
     # `isolation_level` None: the driver begins no transaction by itself; we say how below.
     arguments = {"timeout": timeout_seconds, "isolation_level": None}
+    letting_go = arguments | {"factory": LettingGo}
     reader = create_async_engine(
         url,
         hide_parameters=True,  # names of photos are for no log
         isolation_level="AUTOCOMMIT",
-        connect_args=arguments,
+        connect_args=letting_go,
         pool_size=_READERS,
         max_overflow=0,
         pool_timeout=timeout_seconds,
@@ -123,7 +125,7 @@ def _sqlite(url: URL, timeout_seconds: float) -> Engines:
     writer = create_async_engine(
         url,
         hide_parameters=True,
-        connect_args=arguments,
+        connect_args=letting_go,
         pool_size=1,
         max_overflow=0,
         pool_timeout=timeout_seconds,
