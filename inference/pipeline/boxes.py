@@ -43,6 +43,8 @@ def suppress(boxes: FloatArray, scores: FloatArray, max_iou: float) -> Indices:
     that stays is above `max_iou`. Of equal scores the earlier row wins. Extents count one pixel
     more than their difference, as InsightFace has it (``SCRFD.nms``).
     """
+    if len(scores) <= 1:
+        return np.arange(len(scores), dtype=np.intp)
     order = np.argsort(-scores, kind="stable")
     extents = np.maximum(boxes[:, 2:] - boxes[:, :2] + 1, 0)
     areas = extents[:, 0] * extents[:, 1]
@@ -50,6 +52,8 @@ def suppress(boxes: FloatArray, scores: FloatArray, max_iou: float) -> Indices:
     while order.size:
         best, rest = order[0], order[1:]
         kept.append(int(best))
+        if not rest.size:
+            break
         top_left = np.maximum(boxes[best, :2], boxes[rest, :2])
         bottom_right = np.minimum(boxes[best, 2:], boxes[rest, 2:])
         shared_extents = np.maximum(bottom_right - top_left + 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -194,32 +195,36 @@ def _detections(one: DetectorInput, heads: Sequence[Head], min_score: float) -> 
     scores = np.concatenate([head.scores.reshape(-1) for head in heads])
     rows = np.flatnonzero(scores >= min_score)
     if rows.size > MAX_CANDIDATES:
-        rows = rows[np.argsort(-scores[rows], kind="stable")[:MAX_CANDIDATES]]
+        rows = np.sort(rows[np.argsort(-scores[rows], kind="stable")[:MAX_CANDIDATES]])
     # Only the rows that pass are turned into pixels: a handful of up to 16,800.
     boxes, landmarks = _in_pixels(one.size, heads, rows)
     boxes = one.boxes_to_photo(boxes)
     landmarks = one.to_photo(landmarks)
     if not (np.isfinite(boxes).all() and np.isfinite(landmarks).all()):
         raise ModelFault("the detector gave boxes that are not numbers")
-    kept = suppress(boxes, scores[rows], MAX_IOU)
-    return Detections(boxes[kept], landmarks[kept], scores[rows][kept])
+    chosen = scores[rows]
+    kept = suppress(boxes, chosen, MAX_IOU)
+    return Detections(boxes[kept], landmarks[kept], chosen[kept])
 
 
 def _in_pixels(
     size: int, heads: Sequence[Head], rows: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
-    """Boxes (n, 4) and landmarks (n, 5, 2) in input pixels of chosen rows over all heads."""
-    boxes = np.empty((rows.size, 4), dtype=np.float32)
-    landmarks = np.empty((rows.size, 5, 2), dtype=np.float32)
-    first = 0
+    """Boxes (n, 4) and landmarks (n, 5, 2) in input pixels of ascending rows over all heads."""
+    distances = np.empty((rows.size, 4), dtype=np.float32)
+    offsets = np.empty((rows.size, 10), dtype=np.float32)
+    points = np.empty((rows.size, 2), dtype=np.float32)
+    ascending = rows.tolist()
+    first = done = 0
     for head in heads:
-        chosen = np.flatnonzero((rows >= first) & (rows < first + head.scores.size))
-        if chosen.size:
-            here = rows[chosen] - first
-            at = (here // ANCHORS_PER_CELL, here % ANCHORS_PER_CELL)
-            points = anchors(size, head.stride, ANCHORS_PER_CELL)[here]
+        after = first + head.scores.size
+        end = bisect_left(ascending, after)
+        if end > done:
+            here = rows[done:end] - first
+            at = np.divmod(here, ANCHORS_PER_CELL)
             pixels = np.float32(head.stride)
-            boxes[chosen] = boxes_from_distances(points, head.distances[at] * pixels)
-            landmarks[chosen] = landmarks_from_distances(points, head.offsets[at] * pixels)
-        first += head.scores.size
-    return boxes, landmarks
+            np.multiply(head.distances[at], pixels, out=distances[done:end])
+            np.multiply(head.offsets[at], pixels, out=offsets[done:end])
+            points[done:end] = anchors(size, head.stride, ANCHORS_PER_CELL)[here]
+        first, done = after, end
+    return boxes_from_distances(points, distances), landmarks_from_distances(points, offsets)

@@ -34,11 +34,13 @@ class DetectorInput:
 
     def to_photo(self, points: FloatArray) -> FloatArray:
         """Points (…, 2) of the input in the photo frame."""
-        origin = np.array([self.left, self.top], dtype=np.float32)
         # The photo's last column is one pixel of the photo from the end, not one of the input: with
         # that, the points of a face are the same whichever way its photo is stored.
         as_it_was = turned_back(points, self.turn, self.size - self.scale)
-        return as_it_was / np.float32(self.scale) + origin
+        in_part = as_it_was / np.float32(self.scale)
+        if not (self.left or self.top):
+            return in_part
+        return in_part + np.array([self.left, self.top], dtype=np.float32)
 
     def boxes_to_photo(self, boxes: FloatArray) -> FloatArray:
         """Boxes (n, 4) of the input in the photo frame, x1, y1, x2, y2 again."""

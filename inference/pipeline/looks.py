@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +129,8 @@ class LookPolicy:
 
         by_turn: what it shows at each turn that was looked at, in the photo frame.
         """
+        if not any(by_turn):
+            return 0
         best = {
             turn: float(faces.scores[upright(faces, turn)].max(initial=0.0))
             for turn, faces in by_turn.items()
@@ -151,27 +154,28 @@ class LookPolicy:
         the finest look taken, its pixels per pixel of the photo frame. is_single: a face is wanted
         only if it is the only one that counts, so which of two is the larger does not matter.
         """
-        enough = min(min_score + self.clear_margin, 1.0)
-        sizes = sizes_of(detections.boxes)
-        is_sure = (detections.scores >= enough) & (sizes * scale >= self.clear_pixels)
-        if not (is_sure & counts).any():
+        enough = float(np.float32(min(min_score + self.clear_margin, 1.0)))
+        sizes, scores = sizes_of(detections.boxes).tolist(), detections.scores.tolist()
+        people = list(compress(zip(sizes, scores, strict=True), counts.tolist()))
+        if not any(score >= enough and size * scale >= self.clear_pixels for size, score in people):
             return False
-        ascending = np.sort(sizes[counts])
-        return (
-            is_single
-            or len(ascending) == 1
-            or bool(ascending[-2] < self.contested_from * ascending[-1])
-        )
+        if is_single or len(people) == 1:
+            return True
+        (second, _), (largest, _) = sorted(people)[-2:]
+        return bool(second < self.contested_from * largest)
 
     def merge(
         self, looks: Sequence[Detections], scales: Sequence[float] | None = None
     ) -> Detections:
         """What several looks at one photo show together, best score first.
 
-        scales: of each look, its pixels per pixel of the photo frame. Of a face that several looks
-        see, the best score among those with pixels enough of it (`clear_pixels`) stays. None: the
-        best score, as InsightFace has it.
+        looks: of a detector, which has left out what means the same face within each. scales: of
+        each look, its pixels per pixel of the photo frame. Of a face that several looks see, the
+        best score among those with pixels enough of it (`clear_pixels`) stays. None: the best
+        score, as InsightFace has it.
         """
+        if len(looks) == 1:
+            return looks[0]
         boxes = np.concatenate([look.boxes for look in looks])
         landmarks = np.concatenate([look.landmarks for look in looks])
         scores = np.concatenate([look.scores for look in looks])
@@ -191,6 +195,8 @@ def sizes_of(boxes: FloatArray) -> FloatArray:
 
 def largest_first(detections: Detections) -> Detections:
     """The same faces, largest box first; of equal ones the better score, then the left one."""
+    if len(detections) <= 1:
+        return detections
     order = np.lexsort((detections.boxes[:, 0], -detections.scores, -sizes_of(detections.boxes)))
     return Detections(
         detections.boxes[order], detections.landmarks[order], detections.scores[order]
@@ -202,21 +208,28 @@ def counted(detections: Detections, width: int, height: int, counting: Counting)
 
     The rule is the contract's Counting. A box without an extent never counts.
     """
-    boxes = detections.boxes
-    edges = np.array([width, height], dtype=np.float32)
-    clipped = np.maximum(np.minimum(boxes[:, 2:], edges) - np.maximum(boxes[:, :2], 0), 0)
-    extents = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    areas = extents[:, 0] * extents[:, 1]
-    counts: Flags = (
-        (areas > 0)
-        & (clipped.max(axis=1, initial=0.0) >= counting.min_face_fraction * max(width, height))
-        & (clipped[:, 0] * clipped[:, 1] >= counting.min_inside * areas)
-    )
-    if not counts.any():
-        return counts
-    sizes = np.where(counts, sizes_of(boxes), 0)
-    is_largest = sizes == sizes.max()
-    is_prominent = (sizes >= counting.prominent_fraction * sizes.max()) & (
-        detections.scores >= counting.prominent_score
-    )
-    return np.asarray(counts & (is_prominent | is_largest), dtype=np.bool_)
+    # Numbers of Python's: nearly every photo has a handful of faces.
+    smallest = counting.min_face_fraction * max(width, height)
+    sizes = [0.0] * len(detections)
+    for face, (x1, y1, x2, y2) in enumerate(detections.boxes.tolist()):
+        across, down = max(x2 - x1, 0.0), max(y2 - y1, 0.0)
+        inside_across = max(min(x2, width) - max(x1, 0.0), 0.0)
+        inside_down = max(min(y2, height) - max(y1, 0.0), 0.0)
+        area = across * down
+        if (
+            area > 0
+            and max(inside_across, inside_down) >= smallest
+            and inside_across * inside_down >= counting.min_inside * area
+        ):
+            sizes[face] = max(across, down)
+    largest = max(sizes, default=0.0)
+    prominent_score = float(np.float32(counting.prominent_score))
+    counts = [
+        size > 0
+        and (
+            size == largest
+            or (size >= counting.prominent_fraction * largest and score >= prominent_score)
+        )
+        for size, score in zip(sizes, detections.scores.tolist(), strict=True)
+    ]
+    return np.array(counts, dtype=np.bool_)

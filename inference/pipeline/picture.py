@@ -17,7 +17,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from inference.pipeline.align import align, crop_scale
+from inference.pipeline.align import crop_scale, crop_transform, cut
 from inference.pipeline.decode import REDUCTIONS, Encoded, decode_at, in_srgb, open_file
 from inference.pipeline.faces import CROP_SIZE, FloatArray, Header, Photo, Pixels, Region
 from inference.pipeline.letterbox import DetectorInput, letterbox, part_of
@@ -91,11 +91,13 @@ class Picture:
 
         faces: landmarks (5, 2) in the photo frame. Raises InvalidLandmarks.
         """
-        reductions = [1 / max(CROP_DETAIL * crop_scale(face), 1e-6) for face in faces]
+        placed = [crop_transform(face) for face in faces]
+        reductions = [1 / max(CROP_DETAIL * crop_scale(to_crop), 1e-6) for to_crop in placed]
         if faces:
             self._decode(min(reductions))
         return [
-            align(self._level(most), face) for face, most in zip(faces, reductions, strict=True)
+            cut(self._level(most), to_crop)
+            for to_crop, most in zip(placed, reductions, strict=True)
         ]
 
     def release(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import cv2
-import numpy as np
 
 from inference.pipeline.faces import FloatArray, Pixels, Quality
 
@@ -50,7 +50,8 @@ def sharpness_of(crop: Pixels) -> float:
     crop: (112, 112, 3). Its edges are left out, where the photo may end in a hard black line.
     """
     grey = cv2.cvtColor(crop[16:-16, 16:-16], cv2.COLOR_RGB2GRAY)
-    variance = float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    variance = float(deviation[0, 0]) ** 2
     return variance / (variance + SHARP_VARIANCE)
 
 
@@ -60,23 +61,19 @@ def pose_of(landmarks: FloatArray) -> tuple[float, float, float]:
     An estimate from where the tip of the nose lies between the eyes and the mouth, on an average
     head seen from afar. Positive: looks to the right edge of the picture, up, turned clockwise.
     """
-    points = np.asarray(landmarks, dtype=np.float64)
-    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
-    across = (points[1] - points[0]) + (points[4] - points[3])
+    # As complex numbers x + iy, which a factor turns.
+    points = [complex(x, y) for x, y in landmarks.tolist()]
+    left_eye, right_eye, nose, left_corner, right_corner = points
+    eyes, mouth = (left_eye + right_eye) / 2, (left_corner + right_corner) / 2
     # Eyes and mouth agree on the roll better than the eyes alone.
-    roll = math.atan2(across[1], across[0])
-    cos, sin = math.cos(-roll), math.sin(-roll)
-    upright = (points - eyes) @ np.array([[cos, -sin], [sin, cos]]).T
-    eye_distance = float(upright[1, 0] - upright[0, 0])
-    down = (mouth - eyes) @ np.array([[cos, -sin], [sin, cos]]).T
-    height = float(down[1])
+    across = (right_eye - left_eye) + (right_corner - left_corner)
+    roll = math.atan2(across.imag, across.real)
+    upright = cmath.rect(1.0, -roll)
+    down, to_nose = (mouth - eyes) * upright, (nose - eyes) * upright
     # The distance that foreshortening spares tells the size of the head.
-    reach = max(eye_distance, height, 1e-6)
-    middle = float((upright[:2, 0].mean() + upright[3:, 0].mean()) / 2)
-    yaw = _asin_degrees((float(upright[2, 0]) - middle) / (NOSE_DEPTH * reach))
-    pitch = _asin_degrees(
-        (NOSE_HEIGHT * height - float(upright[2, 1])) / (NOSE_DEPTH_OF_FACE * reach)
-    )
+    reach = max(((right_eye - left_eye) * upright).real, down.imag, 1e-6)
+    yaw = _asin_degrees((to_nose.real - down.real / 2) / (NOSE_DEPTH * reach))
+    pitch = _asin_degrees((NOSE_HEIGHT * down.imag - to_nose.imag) / (NOSE_DEPTH_OF_FACE * reach))
     return yaw, pitch, math.degrees(roll)
 
 

@@ -123,7 +123,9 @@ class Looking:
     def _seen(self, glances: Sequence[Glance], part: Part) -> Detections:
         """What the looks at one turn show together, best score first."""
         limit = self.options.min_score
-        looks = [one.faces.only(one.faces.scores >= limit) for one in glances]
+        looks = [one.faces for one in glances]
+        if limit > self.min_score:  # the detector was asked for more
+            looks = [faces.only(faces.scores >= limit) for faces in looks]
         scales = [one.image.scale for one in glances]
         whole = [one.look.tile is None for one in glances]
         faces = self.policy.merge(
