@@ -26,6 +26,7 @@ from inference.pipeline.faces import (
     DecodeLimits,
     EmbedMode,
     FloatArray,
+    Header,
     Photo,
     Pixels,
     Region,
@@ -72,16 +73,17 @@ class BareEngine:
         options: AnalyzeOptions,
         region: Region | None = None,
         *,
+        header: Header | None = None,
         check: Callable[[], None] = lambda: None,
         lap: Callable[[str], None] = lambda _: None,
     ) -> Analysis:
         """What an encoded image shows, as `Analyzer.analyze` says it.
 
-        region: look only there; None: everywhere. check: called between stages; may raise. lap:
-        told which stage has ended: decode and detect for each round of looks, align, embed. Raises
-        ItemError.
+        region: look only there; None: everywhere. header: as `read_header` gave it; None: it is
+        read. check: called between stages; may raise. lap: told which stage has ended: decode and
+        detect for each round of looks, align, embed. Raises ItemError.
         """
-        picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
+        picture = self._open(data, header)
         walk = Walk(self._looks, options, region)
         started = time.perf_counter()
         sight = self._look(walk, picture, check, lap)
@@ -112,11 +114,12 @@ class BareEngine:
         data: bytes,
         landmarks: FloatArray,
         *,
+        header: Header | None = None,
         check: Callable[[], None] = lambda: None,
         lap: Callable[[str], None] = lambda _: None,
     ) -> EmbeddedFace:
-        """As `Analyzer.embed_face`; check and lap as of `analyze`. Raises ItemError."""
-        picture = Picture(data, read_header(data, self._limits), may_reduce=self._may_reduce)
+        """As `Analyzer.embed_face`; header, check and lap as of `analyze`. Raises ItemError."""
+        picture = self._open(data, header)
         crop = picture.crops([landmarks])[0]
         lap("align")
         check()
@@ -141,6 +144,10 @@ class BareEngine:
             for detector in filter(None, (self._detector, self._detector.exact)):
                 detector.detect([letterbox(Photo(blank, size, size), size)])
         self._recogniser.embed([np.zeros((CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)])
+
+    def _open(self, data: bytes, header: Header | None) -> Picture:
+        header = header or read_header(data, self._limits)
+        return Picture(data, header, may_reduce=self._may_reduce)
 
     def _look(
         self,

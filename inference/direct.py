@@ -22,7 +22,14 @@ from inference.pipeline.analyze import BYTES_PER_PIXEL, EmbeddedFace
 from inference.pipeline.decode import read_header
 from inference.pipeline.detect import Detector
 from inference.pipeline.embed import Recogniser
-from inference.pipeline.faces import Analysis, AnalyzeOptions, DecodeLimits, FloatArray, Region
+from inference.pipeline.faces import (
+    Analysis,
+    AnalyzeOptions,
+    DecodeLimits,
+    FloatArray,
+    Header,
+    Region,
+)
 from inference.pipeline.looks import LookPolicy
 
 T = TypeVar("T")
@@ -114,7 +121,9 @@ class DirectAnalyzer:
         return await self._run(
             data,
             call,
-            lambda engine, check, lap: engine.analyze(data, options, region, check=check, lap=lap),
+            lambda engine, header, check, lap: engine.analyze(
+                data, options, region, header=header, check=check, lap=lap
+            ),
         )
 
     async def embed_face(self, data: bytes, landmarks: FloatArray, call: Call) -> EmbeddedFace:
@@ -122,14 +131,20 @@ class DirectAnalyzer:
         return await self._run(
             data,
             call,
-            lambda engine, check, lap: engine.embed_face(data, landmarks, check=check, lap=lap),
+            lambda engine, header, check, lap: engine.embed_face(
+                data, landmarks, header=header, check=check, lap=lap
+            ),
         )
 
     async def embed_crop(self, data: bytes, call: Call) -> EmbeddedFace:
         """As `Analyzer.embed_crop`."""
-        return await self._run(data, call, lambda engine, _, lap: engine.embed_crop(data, lap=lap))
+        return await self._run(
+            data, call, lambda engine, _, __, lap: engine.embed_crop(data, lap=lap)
+        )
 
-    async def _run(self, data: bytes, call: Call, work: Callable[[BareEngine, Check, Lap], T]) -> T:
+    async def _run(
+        self, data: bytes, call: Call, work: Callable[[BareEngine, Header, Check, Lap], T]
+    ) -> T:
         header = read_header(data, self._limits)
         room = Load(1, header.width * header.height * BYTES_PER_PIXEL)
         interest = _Interest(call)
@@ -138,7 +153,7 @@ class DirectAnalyzer:
         def job(engine: BareEngine) -> None:
             try:
                 with call.trace.part("run") as trace:
-                    results.append(work(engine, interest.check, trace.lap))
+                    results.append(work(engine, header, interest.check, trace.lap))
             except Dropped as dropped:
                 interest.dropped = dropped
                 is_late = call.is_expired(time.monotonic())

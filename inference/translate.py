@@ -138,7 +138,7 @@ def _face(face: AnalyzedFace) -> pb.Face:
     quality = face.quality
     return pb.Face(
         box=pb.Box(x=x1, y=y1, width=x2 - x1, height=y2 - y1),
-        landmarks=[pb.Point(x=float(x), y=float(y)) for x, y in face.landmarks],
+        landmarks=[pb.Point(x=x, y=y) for x, y in face.landmarks.tolist()],
         detection_score=face.score,
         quality=pb.Quality(
             overall=quality.overall,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -67,11 +68,12 @@ class Recogniser:
         if self.batched:
             rows = self._run(crops, bucket)
         else:
-            rows = np.concatenate([self._run([crop]) for crop in crops])
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms < MIN_NORM).any():
+            singles = [self._run([crop]) for crop in crops]
+            rows = singles[0] if len(singles) == 1 else np.concatenate(singles)
+        norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+        if not all(MIN_NORM <= norm < math.inf for norm in norms.tolist()):  # NaN is neither
             raise ModelFault("the recogniser gave an embedding without a direction")
-        return np.asarray(rows / norms, dtype=np.float32)
+        return np.asarray(rows / norms[:, None], dtype=np.float32)
 
     def _run(self, crops: Sequence[Pixels], bucket: int | None = None) -> FloatArray:
         batch = max(len(crops), bucket or 0)

@@ -71,7 +71,7 @@ class OpenVinoSession:
         self._network = network
         self._options = options
         self._kept = kept
-        self._requests: dict[Shapes, Any] = {}
+        self._requests: dict[Shapes, _Request] = {}
 
     @property
     def inputs(self) -> Sequence[TensorInfo]:
@@ -104,18 +104,18 @@ class OpenVinoSession:
         """As `Session.run`. Reads the feeds where they lie; the outputs belong to the caller.
 
         The first run of a shape compiles the network for it: a tenth of a second, or a quarter of
-        that where it was kept.
+        that where it was kept. A feed that is the same array as in the run before, with what it
+        holds now, need not be handed over again.
         """
         shapes = tuple((name, feed.shape) for name, feed in feeds.items())
         try:
             request = self._requests.get(shapes)
             if request is None:
-                request = self._requests[shapes] = self._compiled(shapes).create_infer_request()
-            outputs = request.infer(dict(feeds), share_inputs=True, share_outputs=False)
+                request = self._requests[shapes] = _Request(self._compiled(shapes))
+            return request.run(feeds)
         except Exception as error:
             # In the caller's terms they are all one: this batch failed, and the session with it.
             raise ModelFault(f"openvino failed: {last_line(error)}") from error
-        return [outputs[number] for number in range(len(outputs))]
 
     def _compiled(self, shapes: Shapes) -> Any:  # noqa: ANN401 - openvino has no types
         name = self._name(shapes)
@@ -142,6 +142,37 @@ class OpenVinoSession:
         """
         parts = (KEPT_FORMAT, VERSION, self._options, self._network.digest, shapes)
         return hashlib.sha256(repr(parts).encode()).hexdigest() + ".blob"
+
+
+class _Request:
+    """What a compiled model runs with: inputs that lie elsewhere, outputs of its own.
+
+    OpenVINO's own call with a dict of arrays makes tensors of them every time, and a dict of what
+    came out: 0.05 ms more for nine outputs, and in a server, where nothing of it is in a cache,
+    twice that.
+    """
+
+    def __init__(self, compiled: Any) -> None:  # noqa: ANN401 - openvino has no types
+        self._request = compiled.create_infer_request()
+        # Held, for a tensor does not keep the array that it lies in.
+        self._handed: dict[str, NDArray[np.float32]] = {}
+        # Of fixed shapes, these stay where they are.
+        self._outputs: list[NDArray[np.float32]] = [
+            self._request.get_output_tensor(number).data for number in range(len(compiled.outputs))
+        ]
+
+    def run(self, feeds: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        for name, feed in feeds.items():
+            if self._handed.get(name) is not feed:
+                self._hand_over(name, feed)
+        self._request.infer()
+        return [output.copy() for output in self._outputs]
+
+    def _hand_over(self, name: str, feed: NDArray[np.float32]) -> None:
+        if not (feed.dtype == np.float32 and feed.flags.c_contiguous and feed.flags.writeable):
+            feed = np.array(feed, dtype=np.float32, order="C")
+        self._request.set_tensor(name, openvino.Tensor(feed, shared_memory=True))
+        self._handed[name] = feed
 
 
 class Network:

@@ -64,6 +64,34 @@ def test_a_network_gives_what_it_gives_in_onnxruntime(graph: RecogniserGraph, co
     assert [output.name for output in session.outputs] == ["embedding"]
 
 
+def test_an_array_is_read_anew_in_every_run_and_what_came_out_stays(graph: RecogniserGraph) -> None:
+    session = OpenVinoSessions(graph.model, F32)()
+    one, other = faces(2)[:1], faces(2)[1:]
+    feed = one.copy()
+    (first,) = session.run({"image": feed})
+    kept = first.copy()
+
+    feed[:] = other
+    (second,) = session.run({"image": feed})
+
+    assert np.array_equal(first, kept)
+    assert not np.allclose(second, first, atol=1e-3)
+    assert np.array_equal(second, session.run({"image": other})[0])
+    assert np.array_equal(session.run({"image": one})[0], first)
+
+
+def test_an_array_may_lie_anyhow(graph: RecogniserGraph) -> None:
+    session = OpenVinoSessions(graph.model, F32)()
+    (expected,) = session.run({"image": faces(1)})
+    crossed = np.asfortranarray(faces(1))
+    read_only = faces(1)
+    read_only.flags.writeable = False
+    for feed in (crossed, read_only, faces(1).astype(np.float64)):
+        for _ in range(2):
+            (rows,) = session.run({"image": feed})  # type: ignore[dict-item]  # of float64, too
+            assert np.array_equal(rows, expected)
+
+
 @pytest.mark.parametrize("rows", ["interleaved", "contiguous", "per_image"])
 def test_the_outputs_of_a_detector_come_in_the_order_of_its_graph(
     tmp_path: Path, rows: networks.Rows
