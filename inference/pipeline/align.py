@@ -41,7 +41,7 @@ def similarity(source: FloatArray, target: FloatArray) -> Transform:
     (Umeyama 1991; in two dimensions it has this closed form). Raises InvalidLandmarks if the points
     of `source` coincide or are not finite.
     """
-    # Five points: numbers of Python's are an eighth of the time of arrays.
+    # Five points: numbers of Python's take a quarter of the time of arrays.
     from_points, to_points = source.tolist(), target.tolist()
     if not all(map(math.isfinite, chain.from_iterable(from_points))):
         raise InvalidLandmarks("the landmarks are not finite numbers")
