@@ -25,8 +25,9 @@ from inference.pipeline.letterbox import DetectorInput, letterbox, part_of
 LOOK_DETAIL = 1.5
 """Pixels of a level per pixel of a look, at least."""
 CROP_DETAIL = 2.0
-"""Pixels of a level per pixel of a crop, at least. At 1 crops are visibly smoother than those of a
-full decode (sharpness lower by 0.12 in the median), at 2 they are not (0.00)."""
+"""Pixels of a level per pixel of a crop: the coarsest level that has as many is taken. At 1 crops
+are visibly smoother than those of a full decode (sharpness lower by 0.12 in the median), at 2 they
+are not (0.00)."""
 SMALL_PHOTO = 640
 """Pixels of the longer side: up to here nothing is to be won, and a photo has one level only."""
 
@@ -43,11 +44,13 @@ class Detail:
     """Size of the largest look that will be taken, in pixels."""
     face_fraction: float
     """Longer side of a face, of the photo's longer side, that must not need a second decode."""
+    crop: float = CROP_DETAIL
+    """Pixels of a level per pixel of its crop, at least."""
 
     @property
     def longer_side(self) -> float:
         """Pixels that the longer side must have at least."""
-        return max(LOOK_DETAIL * self.look, CROP_DETAIL * CROP_SIZE / self.face_fraction)
+        return max(LOOK_DETAIL * self.look, self.crop * CROP_SIZE / self.face_fraction)
 
 
 class Picture:
@@ -86,17 +89,24 @@ class Picture:
         self._decode(side / detail.longer_side)
         return [letterbox(self._level(side / (LOOK_DETAIL * size)), size, region) for size in sizes]
 
-    def crops(self, faces: Sequence[FloatArray]) -> list[Pixels]:
+    def crops(
+        self, faces: Sequence[FloatArray], details: Sequence[float] | None = None
+    ) -> list[Pixels]:
         """The aligned crops of faces, (112, 112, 3) each.
 
-        faces: landmarks (5, 2) in the photo frame. Raises InvalidLandmarks.
+        faces: landmarks (5, 2) in the photo frame. details: of each, how many pixels of a level per
+        pixel of its crop will do where no more are held; 0: any. None: `CROP_DETAIL` for all.
+        Raises InvalidLandmarks.
         """
         placed = [crop_transform(face) for face in faces]
-        reductions = [1 / max(CROP_DETAIL * crop_scale(to_crop), 1e-6) for to_crop in placed]
+        reductions = [1 / max(crop_scale(to_crop), 1e-6) for to_crop in placed]
+        least = details or [CROP_DETAIL] * len(faces)
         if faces:
-            self._decode(min(reductions))
+            self._decode(
+                min(most / max(one, 1e-6) for most, one in zip(reductions, least, strict=True))
+            )
         return [
-            cut(self._level(most), to_crop)
+            cut(self._level(most / CROP_DETAIL), to_crop)
             for to_crop, most in zip(placed, reductions, strict=True)
         ]
 
@@ -123,9 +133,10 @@ class Picture:
         self.decode_seconds += time.perf_counter() - started
 
     def _level(self, most: float) -> Photo:
-        """The photo at the greatest reduction up to `most`; it was decoded at least so finely."""
+        """The photo at the greatest reduction up to `most`, or else the finest that is held."""
         wanted = self._rounded(most)
-        level = self._levels[max(held for held in self._levels if held <= wanted)]
+        enough = [held for held in self._levels if held <= wanted]
+        level = self._levels[max(enough) if enough else min(self._levels)]
         while level.reduction < wanted and min(level.pixels.shape[:2]) > 1:
             level = halved(level)
             self._levels[level.reduction] = level

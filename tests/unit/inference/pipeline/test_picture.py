@@ -27,6 +27,7 @@ from inference.pipeline.faces import (
 from inference.pipeline.letterbox import letterbox
 from inference.pipeline.looks import LookPolicy
 from inference.pipeline.picture import Detail, Picture, halved
+from inference.pipeline.walk import Walk
 from tests.unit.inference.pipeline import files
 
 LIMITS = DecodeLimits(max_bytes=20 << 20, max_pixels=50_000_000)
@@ -90,6 +91,54 @@ def test_small_faces_cost_one_finer_decode_together() -> None:
     picture.crops([face(40)])
 
     assert not decodes.happened()
+
+
+def test_a_crop_that_may_be_coarser_is_taken_from_what_is_held() -> None:
+    picture = opened(LARGE)
+    picture.inputs([160], Detail(look=160, face_fraction=0.3, crop=1.25))
+    decodes = Decodes(picture)
+
+    coarse = picture.crops([face(600), face(40)], [1.25, 0])[0]
+    assert not decodes.happened()  # at a quarter it has 150 pixels
+    fine = picture.crops([face(600)])[0]
+    assert decodes.happened()
+
+    assert np.array_equal(fine, opened(LARGE).crops([face(600)])[0])
+    assert 0 < np.abs(coarse.astype(int) - fine).mean() < 1.5
+
+
+def test_a_face_too_small_for_what_is_held_is_decoded_again() -> None:
+    picture = opened(LARGE)
+    picture.inputs([160], Detail(look=160, face_fraction=0.3, crop=1.25))
+    decodes = Decodes(picture)
+
+    picture.crops([face(500)], [1.25])
+
+    assert decodes.happened()
+
+
+@pytest.mark.parametrize(
+    ("options", "decoded"),
+    [
+        (AnalyzeOptions(is_early_stop=True), [True, True, False]),
+        (AnalyzeOptions(), [True, False, False]),
+    ],
+    ids=["search", "full"],
+)
+def test_a_photo_is_decoded_twice_at_most_for_its_looks(
+    options: AnalyzeOptions, decoded: list[bool]
+) -> None:
+    policy = LookPolicy()
+    walk = Walk(policy, options)
+    picture = opened(LARGE)
+    decodes = Decodes(picture)
+    happened = []
+
+    for look in policy.looks:
+        walk.inputs(picture, [look])
+        happened.append(decodes.happened())
+
+    assert happened == decoded
 
 
 def test_a_picture_let_go_of_can_be_asked_again() -> None:
