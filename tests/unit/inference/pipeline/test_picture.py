@@ -20,13 +20,16 @@ from inference.pipeline.faces import (
     AnalyzedFace,
     AnalyzeOptions,
     DecodeLimits,
+    Detections,
+    EmbedMode,
     FloatArray,
     Photo,
     Region,
 )
 from inference.pipeline.letterbox import letterbox
-from inference.pipeline.looks import LookPolicy
+from inference.pipeline.looks import Look, LookPolicy
 from inference.pipeline.picture import Detail, Picture, halved
+from inference.pipeline.sight import Sight
 from inference.pipeline.walk import Walk
 from tests.unit.inference.pipeline import files
 
@@ -139,6 +142,32 @@ def test_a_photo_is_decoded_twice_at_most_for_its_looks(
         happened.append(decodes.happened())
 
     assert happened == decoded
+
+
+@pytest.mark.parametrize(
+    ("embed", "decoded"),
+    [(EmbedMode.SINGLE, False), (EmbedMode.LARGEST, False), (EmbedMode.ALL, True)],
+)
+def test_only_a_face_that_is_embedded_makes_a_search_decode_again(
+    embed: EmbedMode, decoded: bool
+) -> None:
+    """A selfie with somebody far behind, who does not count."""
+    landmarks = np.stack([face(900), face(60, 2000, 300)])
+    boxes = np.array([[500, 400, 1400, 1300], [2000, 300, 2060, 360]], np.float32)
+    sight = Sight(
+        Detections(boxes, landmarks, np.array([0.9, 0.8], np.float32)),
+        counts=np.array([True, False]),
+        is_clear=True,
+        turn=0,
+        may_lie=False,
+    )
+    walk = Walk(LookPolicy(), AnalyzeOptions(is_early_stop=True, embed=embed))
+    picture = opened(LARGE)
+    walk.inputs(picture, [Look(160)])
+    decodes = Decodes(picture)
+
+    assert len(walk.judge(picture, sight)) == 2
+    assert decodes.happened() == decoded
 
 
 def test_a_picture_let_go_of_can_be_asked_again() -> None:
